@@ -1,0 +1,1 @@
+//! Floor 5. One thin file per command.

@@ -1,0 +1,1 @@
+//! Floor 1. The validated configuration with provenance: defaults < file < environment < flags.

@@ -1,0 +1,1 @@
+//! Floor 2. The only place that writes to the lake.

@@ -1,0 +1,1 @@
+//! Floor 2. JSON text -> records.

@@ -1,0 +1,1 @@
+//! Floor 1. Folds of the events: terminal, log lines, JSON summary.

@@ -1,0 +1,1 @@
+//! Floor 2. Records -> rows of declared tables -> Arrow batches.
