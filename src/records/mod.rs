@@ -1,1 +1,27 @@
-//! Floor 2. JSON text -> records.
+//! Floor 2. JSON text -> records: pure functions of bytes.
+//!
+//! ```text
+//! text of a part  --framing-->    chunks of frames, one frame a top-level value
+//! frame           --decrypted-->  the same text with encrypted strings opened in place
+//! text            --cursor-->     tokens, borrowed      --avro_json-->  values without their unions
+//! document        --envelope-->   head (dataType, metaData) and the bodies one by one
+//! ```
+//! What cannot be read becomes a [`Reject`]; what exceeds a cap or lacks a key is a fault of its part.
+
+#![deny(clippy::indexing_slicing)]
+
+mod avro_json;
+mod cursor;
+mod decrypted;
+mod envelope;
+mod framing;
+mod path;
+mod reject;
+
+pub use avro_json::{Beside, Doc, Entered, Inside, Scalar, short_name};
+pub use cursor::{Cursor, Kind, NotUnicode, SyntaxError, Text, show_raw};
+pub use decrypted::{Opened, may_be_encrypted, open_encrypted};
+pub use envelope::{Head, Parts, canonical_integer, read_envelope, whole_number};
+pub use framing::{Chunk, Frame, FrameKind, Framer};
+pub use path::{Path, Step};
+pub use reject::Reject;

@@ -1,0 +1,155 @@
+//! Encrypted values: JSON text with armored PGP messages in its strings -> the same text with their
+//! plaintexts in place.
+//!
+//! ```text
+//! {"text":{"string":"-----BEGIN PGP MESSAGE-----\n…"}}  ->  {"text":{"string":"hello"}}, decrypted = [18]
+//! ```
+//! A string that begins with an armored block is an encrypted value: its plaintext replaces it whole,
+//! and a public key that follows in the same string is dropped. A block in the middle of other text is
+//! opened when a held key fits and otherwise left alone: a visitor may paste one into a chat.
+
+use memchr::{memchr, memmem};
+
+use super::cursor::Cursor;
+use crate::model::{Decrypt, DecryptError};
+
+const BEGIN: &[u8] = b"-----BEGIN PGP MESSAGE";
+const END: &str = "-----END PGP MESSAGE-----";
+
+/// A text whose encrypted strings were opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    pub text: Vec<u8>,
+    /// Offsets in `text` of the opening quotes of decrypted strings, ascending.
+    pub decrypted: Vec<usize>,
+}
+
+/// Whether any string of the text may hold a message.
+pub fn may_be_encrypted(text: &[u8]) -> bool {
+    memmem::find(text, BEGIN).is_some()
+}
+
+/// Opens every encrypted string; `None` when there is none (or when the text is not JSON, which the
+/// parser reports better).
+///
+/// # Errors
+/// The first message that begins a string and cannot be opened.
+pub fn open_encrypted(text: &[u8], keys: &dyn Decrypt) -> Result<Option<Opened>, DecryptError> {
+    let mut opened = Opened { text: Vec::with_capacity(text.len()), decrypted: Vec::new() };
+    let mut at = 0;
+    while let Some(quote) = memchr(b'"', text.get(at..).unwrap_or_default()) {
+        let start = at + quote;
+        let mut cursor = Cursor::new(text.get(start..).unwrap_or_default(), 1);
+        let Ok(token) = cursor.string() else { return Ok(None) };
+        let end = start + cursor.at();
+        opened.text.extend_from_slice(text.get(at..start).unwrap_or_default());
+        let plain = match token.decode() {
+            Ok(value) if memmem::find(value.as_bytes(), BEGIN).is_some() => open_value(&value, keys)?,
+            _ => None,
+        };
+        match plain {
+            Some(plain) => {
+                opened.decrypted.push(opened.text.len());
+                write_string(&plain, &mut opened.text);
+            }
+            None => opened.text.extend_from_slice(text.get(start..end).unwrap_or_default()),
+        }
+        at = end;
+    }
+    if opened.decrypted.is_empty() {
+        return Ok(None);
+    }
+    opened.text.extend_from_slice(text.get(at..).unwrap_or_default());
+    Ok(Some(opened))
+}
+
+/// Plaintext of a string value that holds a message, `None` when it is to stay as it is.
+fn open_value(value: &str, keys: &dyn Decrypt) -> Result<Option<Vec<u8>>, DecryptError> {
+    if !value.contains(END) {
+        // Words of somebody who writes about PGP.
+        return Ok(None);
+    }
+    if value.trim_start().starts_with("-----BEGIN PGP ") {
+        return keys.decrypt(value.as_bytes()).map(Some);
+    }
+    let mut plain = Vec::new();
+    let mut rest = value;
+    let mut any = false;
+    while let Some((before, message)) = rest.find("-----BEGIN PGP MESSAGE").map(|at| rest.split_at(at)) {
+        let Some(end) = message.find(END) else { break };
+        let (message, after) = message.split_at(end + END.len());
+        plain.extend_from_slice(before.as_bytes());
+        match keys.decrypt(message.as_bytes()) {
+            Ok(text) => {
+                plain.extend_from_slice(&text);
+                any = true;
+            }
+            Err(_) => plain.extend_from_slice(message.as_bytes()),
+        }
+        rest = after;
+    }
+    plain.extend_from_slice(rest.as_bytes());
+    Ok(any.then_some(plain))
+}
+
+/// Writes a JSON string; bytes that are not UTF-8 stay as they are.
+fn write_string(plain: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for byte in plain {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => out.push(*byte),
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// "Decrypts" to what stands between the marks; knows no key for `foreign`.
+    struct Rot;
+
+    impl Decrypt for Rot {
+        fn decrypt(&self, text: &[u8]) -> Result<Vec<u8>, DecryptError> {
+            let text = String::from_utf8_lossy(text);
+            let from = text.find("MESSAGE-----\n").unwrap() + 13;
+            let body = &text[from..text.find("\n-----END PGP MESSAGE").unwrap()];
+            if body == "foreign" {
+                return Err(DecryptError::KeyMissing { wanted: "AB".into(), held: "none".into() });
+            }
+            Ok(body.as_bytes().to_vec())
+        }
+    }
+
+    fn armored(body: &str) -> String {
+        format!("-----BEGIN PGP MESSAGE-----\\n{body}\\n-----END PGP MESSAGE-----")
+    }
+
+    fn open(text: &str) -> Result<Option<(String, Vec<usize>)>, DecryptError> {
+        let opened = open_encrypted(text.as_bytes(), &Rot)?;
+        Ok(opened.map(|o| (String::from_utf8(o.text).unwrap(), o.decrypted)))
+    }
+
+    #[test]
+    fn messages_are_replaced_in_place() {
+        let key = "\\n-----BEGIN PGP PUBLIC KEY BLOCK-----\\nk\\n-----END PGP PUBLIC KEY BLOCK-----\\n";
+        let text = format!("{{\"a\":\"{}{key}\",\"b\":1,\"c\":\"x\"}}", armored("he said \\\"hi\\\""));
+        assert_eq!(
+            open(&text).unwrap(),
+            Some(("{\"a\":\"he said \\\"hi\\\"\",\"b\":1,\"c\":\"x\"}".into(), vec![5]))
+        );
+        assert_eq!(open("{\"a\":\"-----BEGIN PGP MESSAGE-----, I wrote\"}"), Ok(None));
+        assert_eq!(open("{\"a\":\"unclosed"), Ok(None));
+    }
+
+    #[test]
+    fn a_missing_key_stops_a_value_but_not_a_pasted_block() {
+        assert!(open(&format!("{{\"a\":\"{}\"}}", armored("foreign"))).is_err());
+        assert_eq!(open(&format!("{{\"a\":\"see {}\"}}", armored("foreign"))), Ok(None));
+        let text = format!("{{\"a\":\"see {} there\"}}", armored("ours"));
+        assert_eq!(open(&text).unwrap().unwrap().0, "{\"a\":\"see ours there\"}");
+    }
+}

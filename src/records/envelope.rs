@@ -1,0 +1,377 @@
+//! Envelopes: the top-level object of every data type.
+//!
+//! ```text
+//! {"dataType": …, "metaData": {accountId, schemaVersion, startTime, endTime},
+//!  "recordCollection": [{"body": {"com.liveperson.dataaccess.<Type>": {…}}}, …]}
+//! ```
+//! Every member may come with or without its union wrapper, in any order. What an envelope holds beside
+//! these goes to [`Parts::beside`]. What can fail: the text is not JSON, or not of this shape; the path
+//! then tells where.
+
+use super::avro_json::{Doc, Entered, Scalar};
+use super::cursor::SyntaxError;
+use super::path::{Path, Step};
+
+/// `dataType` and `metaData` of an envelope. Times in milliseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    pub data_type: Option<String>,
+    pub account_id: Option<String>,
+    pub schema_version: Option<String>,
+    pub start_ms: Option<i64>,
+    pub end_ms: Option<i64>,
+}
+
+/// Takes what an envelope holds.
+pub trait Parts {
+    /// The path that this reader keeps up to date.
+    fn path(&mut self) -> &mut Path;
+
+    /// The value of `body` in element `index` of the record collection: read it to its end.
+    fn body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError>;
+
+    /// A member without a place (`known` false), or of a known name whose value does not fit: the
+    /// current path leads to its owner.
+    fn beside(&mut self, key: &str, raw: &[u8], known: bool);
+
+    /// Checks a time before it is taken; what fails goes to [`Parts::beside`].
+    fn is_time(&self, ms: i64) -> bool;
+}
+
+const NO_ENVELOPE: &str = "the object is no Data Access record: it has neither metaData nor recordCollection";
+
+/// Reads one envelope to the end of the text.
+///
+/// # Errors
+/// [`SyntaxError`] where the text stops being JSON or an envelope.
+pub fn read_envelope(doc: &mut Doc<'_>, parts: &mut dyn Parts) -> Result<Head, SyntaxError> {
+    let mut head = Head::default();
+    let mut seen = Seen::default();
+    let start = doc.cursor.at();
+    let entered =
+        doc.record(&[], &|_| true, &mut |doc, _| members(doc, parts, &mut head, &mut seen), &mut |_, _| {})?;
+    let fail = |at, message| Err(SyntaxError { at, message });
+    match entered {
+        Entered::Read => {}
+        _ => return fail(start, "the value is not an object"),
+    }
+    if !doc.cursor.at_end() {
+        return fail(doc.cursor.at(), "something follows the record in the same text");
+    }
+    if !seen.meta_data && !seen.record_collection {
+        return fail(start, NO_ENVELOPE);
+    }
+    Ok(head)
+}
+
+#[derive(Default)]
+struct Seen {
+    data_type: bool,
+    meta_data: bool,
+    record_collection: bool,
+}
+
+fn members(
+    doc: &mut Doc<'_>,
+    parts: &mut dyn Parts,
+    head: &mut Head,
+    seen: &mut Seen,
+) -> Result<(), SyntaxError> {
+    let mut first = true;
+    while let Some(key) = doc.cursor.next_key(&mut first)? {
+        let name = key.decode_lossy();
+        if is(&name, "dataType") && !seen.data_type {
+            seen.data_type = true;
+            text(doc, parts, "dataType", &["DataTypeEnum"], &mut head.data_type)?;
+        } else if is(&name, "metaData") && !seen.meta_data {
+            seen.meta_data = true;
+            meta_data(doc, parts, head)?;
+        } else if is(&name, "recordCollection") && !seen.record_collection {
+            seen.record_collection = true;
+            collection(doc, parts)?;
+        } else {
+            beside(doc, parts, &name)?;
+        }
+    }
+    Ok(())
+}
+
+fn is(name: &str, field: &str) -> bool {
+    name == field || name.eq_ignore_ascii_case(field)
+}
+
+fn beside(doc: &mut Doc<'_>, parts: &mut dyn Parts, key: &str) -> Result<(), SyntaxError> {
+    let raw = doc.cursor.skip_value()?;
+    if !doc.is_attached_key(raw) {
+        parts.beside(key, raw, false);
+    }
+    Ok(())
+}
+
+fn meta_data(doc: &mut Doc<'_>, parts: &mut dyn Parts, head: &mut Head) -> Result<(), SyntaxError> {
+    let mut siblings = Vec::new();
+    parts.path().push(Step::Key("metaData"));
+    let entered = doc.record(
+        &["MetaData"],
+        &|_| false,
+        &mut |doc, _| {
+            let mut seen = [false; 4];
+            let mut first = true;
+            while let Some(key) = doc.cursor.next_key(&mut first)? {
+                let name = key.decode_lossy();
+                let fields = ["accountId", "schemaVersion", "startTime", "endTime"];
+                let field = fields.iter().position(|field| is(&name, field));
+                let fresh = field.and_then(|i| seen.get_mut(i)).is_some_and(|s| !std::mem::replace(s, true));
+                match field {
+                    Some(0) if fresh => text(doc, parts, &name, &[], &mut head.account_id)?,
+                    Some(1) if fresh => text(doc, parts, &name, &[], &mut head.schema_version)?,
+                    Some(2) if fresh => time(doc, parts, &name, &mut head.start_ms)?,
+                    Some(3) if fresh => time(doc, parts, &name, &mut head.end_ms)?,
+                    _ => beside(doc, parts, &name)?,
+                }
+            }
+            Ok(())
+        },
+        &mut |key, raw| siblings.push((key.to_owned(), raw.to_vec())),
+    )?;
+    for (key, raw) in siblings {
+        parts.beside(&key, &raw, false);
+    }
+    parts.path().pop();
+    if let Entered::Misfit(raw) = entered {
+        parts.beside("metaData", raw, true);
+    }
+    Ok::<(), SyntaxError>(())
+}
+
+fn collection(doc: &mut Doc<'_>, parts: &mut dyn Parts) -> Result<(), SyntaxError> {
+    let start = doc.cursor.at();
+    let mut siblings = Vec::new();
+    parts.path().push(Step::Key("recordCollection"));
+    let entered = doc.array(
+        &mut |doc, _| {
+            let (mut first, mut index) = (true, 0);
+            while doc.cursor.next_item(&mut first)? {
+                parts.path().push(Step::Index(index));
+                element(doc, parts, index)?;
+                parts.path().pop();
+                index += 1;
+            }
+            Ok(())
+        },
+        &mut |key, raw| siblings.push((key.to_owned(), raw.to_vec())),
+    )?;
+    for (key, raw) in siblings {
+        parts.beside(&key, &raw, false);
+    }
+    if let Entered::Misfit(_) = entered {
+        return Err(SyntaxError { at: start, message: "recordCollection is not an array" });
+    }
+    parts.path().pop();
+    Ok(())
+}
+
+fn element(doc: &mut Doc<'_>, parts: &mut dyn Parts, index: usize) -> Result<(), SyntaxError> {
+    let mut siblings = Vec::new();
+    let entered = doc.record(
+        &[],
+        &|key| key == b"body",
+        &mut |doc, _| {
+            let (mut first, mut seen) = (true, false);
+            while let Some(key) = doc.cursor.next_key(&mut first)? {
+                let name = key.decode_lossy();
+                if is(&name, "body") && !seen {
+                    seen = true;
+                    parts.path().push(Step::Key("body"));
+                    parts.body(index, doc)?;
+                    parts.path().pop();
+                } else {
+                    beside(doc, parts, &name)?;
+                }
+            }
+            Ok(())
+        },
+        &mut |key, raw| siblings.push((key.to_owned(), raw.to_vec())),
+    )?;
+    for (key, raw) in siblings {
+        parts.beside(&key, &raw, false);
+    }
+    if let Entered::Misfit(raw) = entered {
+        parts.beside("", raw, true);
+    }
+    Ok::<(), SyntaxError>(())
+}
+
+fn text(
+    doc: &mut Doc<'_>,
+    parts: &mut dyn Parts,
+    key: &str,
+    wrappers: &[&str],
+    slot: &mut Option<String>,
+) -> Result<(), SyntaxError> {
+    doc.cursor.skip_space();
+    let start = doc.cursor.at();
+    match doc.scalar(wrappers)? {
+        Scalar::Null => {}
+        Scalar::Number(number) => *slot = Some(number.to_owned()),
+        Scalar::Text(text) | Scalar::Decrypted(text) if text.decode().is_ok() => {
+            *slot = text.decode().ok().map(|text| text.into_owned());
+        }
+        _ => parts.beside(key, doc.cursor.since(start), true),
+    }
+    Ok(())
+}
+
+fn time(
+    doc: &mut Doc<'_>,
+    parts: &mut dyn Parts,
+    key: &str,
+    slot: &mut Option<i64>,
+) -> Result<(), SyntaxError> {
+    doc.cursor.skip_space();
+    let start = doc.cursor.at();
+    let ms = match doc.scalar(&[])? {
+        Scalar::Null => return Ok(()),
+        Scalar::Number(number) => whole_number(number),
+        Scalar::Text(text) => text.decode().ok().and_then(|text| canonical_integer(&text)),
+        Scalar::Decrypted(text) => text.decode().ok().and_then(|text| whole_number(text.trim())),
+        _ => None,
+    };
+    match ms.filter(|ms| parts.is_time(*ms)) {
+        Some(ms) => *slot = Some(ms),
+        None => parts.beside(key, doc.cursor.since(start), true),
+    }
+    Ok(())
+}
+
+/// A number token as a 64-bit integer, when nothing is lost: `5`, `5.0`, `5e0`.
+pub fn whole_number(token: &str) -> Option<i64> {
+    if let Ok(number) = token.parse::<i64>() {
+        return Some(number);
+    }
+    if !token.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) {
+        return None;
+    }
+    let number = token.parse::<f64>().ok()?;
+    // Up to here every integer is exact in a double.
+    (number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0).then_some(number as i64)
+}
+
+/// A text that is just how an integer is written: no plus, no leading zeros, no blanks.
+pub fn canonical_integer(text: &str) -> Option<i64> {
+    let number = text.parse::<i64>().ok()?;
+    (number.to_string() == text).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Notes {
+        path: Path,
+        said: Vec<String>,
+    }
+
+    impl Parts for Notes {
+        fn path(&mut self) -> &mut Path {
+            &mut self.path
+        }
+
+        fn body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
+            let raw = doc.cursor.skip_value()?;
+            self.said.push(format!("{index} {} = {}", self.path.from_root(), String::from_utf8_lossy(raw)));
+            Ok(())
+        }
+
+        fn beside(&mut self, key: &str, raw: &[u8], known: bool) {
+            let path = self.path.from_root_to(key);
+            self.said.push(format!(
+                "{path}{} {}",
+                if known { "!" } else { "?" },
+                String::from_utf8_lossy(raw)
+            ));
+        }
+
+        fn is_time(&self, ms: i64) -> bool {
+            ms >= 0
+        }
+    }
+
+    fn read(text: &str) -> (Result<Head, SyntaxError>, Vec<String>) {
+        let mut notes = Notes::default();
+        let mut doc = Doc::new(text.as_bytes(), &[], 64);
+        let head = read_envelope(&mut doc, &mut notes);
+        (head, notes.said)
+    }
+
+    #[test]
+    fn both_forms_give_the_same() {
+        let documented = r#"{"dataType":{"com.liveperson.dataaccess.DataTypeEnum":"Survey"},
+            "metaData":{"accountId":{"string":"7"},"schemaVersion":"1.0.0.22","startTime":{"long":5},"endTime":null},
+            "recordCollection":[{"body":{"x":1}},null]}"#;
+        let wrapped = r#"{"recordCollection":{"array":[{"body":{"x":1}},null]},"dataType":"Survey",
+            "metaData":{"com.liveperson.dataaccess.MetaData":{"schemaVersion":{"string":"1.0.0.22"},
+            "accountId":"7","startTime":5,"endTime":null}}}"#;
+        let head = Head {
+            data_type: Some("Survey".into()),
+            account_id: Some("7".into()),
+            schema_version: Some("1.0.0.22".into()),
+            start_ms: Some(5),
+            end_ms: None,
+        };
+        let said = vec![r#"0 $.recordCollection[0].body = {"x":1}"#.to_string()];
+        assert_eq!(read(documented), (Ok(head.clone()), said.clone()));
+        assert_eq!(read(wrapped), (Ok(head), said));
+    }
+
+    #[test]
+    fn what_has_no_place_is_handed_over() {
+        let (head, said) = read(
+            r#"{"metaData":{"startTime":-1,"startTime":2,"new":[1]},"more":{},
+               "recordCollection":[{"body":null,"b":1},5]}"#,
+        );
+        assert_eq!(head.unwrap(), Head::default());
+        assert_eq!(
+            said,
+            [
+                "$.metaData.startTime! -1",
+                "$.metaData.startTime? 2",
+                "$.metaData.new? [1]",
+                "$.more? {}",
+                "0 $.recordCollection[0].body = null",
+                "$.recordCollection[0].b? 1",
+                "$.recordCollection[1]! 5",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_refused() {
+        for text in
+            ["5", "null", "{}", "{\"a\":1}", "[]", "{\"metaData\":{}} {}", "{\"recordCollection\":5}", "{"]
+        {
+            assert!(read(text).0.is_err(), "{text}");
+        }
+        assert!(read("{\"metaData\":{}}").0.is_ok());
+    }
+
+    #[test]
+    fn integers() {
+        for (token, number) in [
+            ("5", Some(5)),
+            ("5.0", Some(5)),
+            ("5e2", Some(500)),
+            ("5.5", None),
+            ("9223372036854775808", None),
+            ("1e30", None),
+        ] {
+            assert_eq!(whole_number(token), number, "{token}");
+        }
+        for (text, number) in
+            [("5", Some(5)), ("-5", Some(-5)), ("05", None), ("+5", None), (" 5", None), ("-0", None)]
+        {
+            assert_eq!(canonical_integer(text), number, "{text}");
+        }
+    }
+}
