@@ -1,1 +1,31 @@
 //! Floor 2. Records -> rows of declared tables -> Arrow batches.
+//!
+//! ```text
+//! declare, catalog   what tables and columns there are: one line per column
+//! schema             -> Arrow schema, documentation          ddl -> DuckDB and Spark
+//! reader, bodies     one record -> rows                      values -> one value of a column
+//! builder, columns   rows -> RecordBatch by partition day    extra  -> what has no column
+//! ```
+//! Lossless: every leaf of a record is in a column, in `extra`, in `unrecognized` or (the whole
+//! record) in quarantine. Pure: no I/O, no clock.
+
+#![deny(clippy::indexing_slicing)]
+
+mod bodies;
+mod builder;
+mod catalog;
+mod columns;
+mod declare;
+mod extra;
+mod quarantine;
+mod reader;
+mod schema;
+mod values;
+
+pub use builder::Rows;
+pub use catalog::*;
+pub use declare::{Branch, Field, Kind, Lead, OwnTime, Record, Table, Union};
+pub use extra::Oddities;
+pub use quarantine::{quarantine_batch, quarantine_schema};
+pub use reader::{Broken, Origin, Reader};
+pub use schema::{ColumnDoc, EXTRA, LINEAGE, arrow_schema, columns, data_type};

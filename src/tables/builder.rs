@@ -1,0 +1,260 @@
+//! One table in the making: its item columns, and the columns that what stands around a row fills.
+//!
+//! Ids and lineage are known only when the body, the conversation or the record is closed (JSON has no
+//! order), so they are filled in runs then: a row is complete when its record is.
+
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+use super::columns::{Column, Primitive, Struct, Texts};
+use super::declare::{Lead, OwnTime, Table};
+use super::extra::Extra;
+use super::schema;
+use crate::model::{Scope, UtcDay};
+
+/// Rows of one table and one partition day.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    pub table: &'static Table,
+    pub day: UtcDay,
+    pub batch: RecordBatch,
+}
+
+/// Value of a lead column.
+#[derive(Clone, Copy, Debug)]
+pub enum LeadValue<'a> {
+    Text(Option<&'a str>),
+    Integer(Option<i64>),
+}
+
+/// What a record's rows have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordLineage<'a> {
+    pub schema_version: Option<&'a str>,
+    pub start_ms: Option<i64>,
+    pub end_ms: Option<i64>,
+    pub source_file: &'a str,
+    pub source_record: i64,
+}
+
+/// Columns of one table.
+#[derive(Debug)]
+pub struct TableBuilder {
+    pub table: &'static Table,
+    pub item: Struct,
+    lead: Vec<Column>,
+    counts: Vec<Primitive<i64>>,
+    schema_version: Texts,
+    record_start: Primitive<i64>,
+    record_end: Primitive<i64>,
+    source_file: Texts,
+    source_record: Primitive<i64>,
+    source_body: Primitive<i64>,
+    source_item: Primitive<i64>,
+    extra: Texts,
+    /// `extra` of rows whose record is still open, ascending.
+    extras: Vec<(usize, Extra)>,
+    /// Index of the field that is the row's own time.
+    own_time: Option<usize>,
+}
+
+impl TableBuilder {
+    pub fn new(table: &'static Table) -> TableBuilder {
+        let own_time = match table.own_time {
+            OwnTime::Field(name) => table.record.fields.iter().position(|field| field.name == name),
+            OwnTime::Record => None,
+        };
+        TableBuilder {
+            table,
+            item: Struct::new(&table.record),
+            lead: table.lead.iter().map(|lead| Column::new(lead.kind())).collect(),
+            counts: table.counts.iter().map(|_| Primitive::default()).collect(),
+            schema_version: Texts::default(),
+            record_start: Primitive::default(),
+            record_end: Primitive::default(),
+            source_file: Texts::default(),
+            source_record: Primitive::default(),
+            source_body: Primitive::default(),
+            source_item: Primitive::default(),
+            extra: Texts::default(),
+            extras: Vec::new(),
+            own_time,
+        }
+    }
+
+    /// Rows whose item is complete.
+    pub fn rows(&self) -> usize {
+        self.item.len()
+    }
+
+    /// Sets the `extra` of a row of the open record.
+    pub fn add_extra(&mut self, row: usize, extra: Extra) {
+        if extra.is_empty() {
+            return;
+        }
+        match self.extras.binary_search_by_key(&row, |(row, _)| *row) {
+            Ok(index) => {
+                if let Some((_, known)) = self.extras.get_mut(index) {
+                    known.append(extra);
+                }
+            }
+            Err(index) => self.extras.insert(index, (row, extra)),
+        }
+    }
+
+    /// Appends to a lead column up to `rows`.
+    pub fn fill_lead(&mut self, lead: Lead, rows: usize, value: LeadValue<'_>) {
+        let columns = self.table.lead.iter().zip(&mut self.lead);
+        for (_, column) in columns.filter(|(column, _)| **column == lead) {
+            match (column, value) {
+                (Column::Text(texts), LeadValue::Text(value)) => texts.fill(rows, value),
+                (Column::Int64(values), LeadValue::Integer(value)) => values.fill(rows, value),
+                (Column::Int32(values), LeadValue::Integer(value)) => {
+                    values.fill(rows, value.and_then(|value| i32::try_from(value).ok()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub fn push_count(&mut self, index: usize, count: usize) {
+        if let Some(counts) = self.counts.get_mut(index) {
+            counts.push(count as i64);
+        }
+    }
+
+    /// Closes a body: its rows get its index (`None` for rows of the whole record) and their own.
+    pub fn close_body(&mut self, body: Option<i64>) {
+        let rows = self.rows();
+        let before = self.source_item.len();
+        self.source_body.fill(rows, body);
+        (before..rows).for_each(|row| self.source_item.push((row - before) as i64));
+    }
+
+    pub fn close_record(&mut self, lineage: RecordLineage<'_>) {
+        let rows = self.rows();
+        if self.source_file.len() == rows {
+            return;
+        }
+        self.close_body(None);
+        self.schema_version.fill(rows, lineage.schema_version);
+        self.record_start.fill(rows, lineage.start_ms);
+        self.record_end.fill(rows, lineage.end_ms);
+        self.source_file.fill(rows, Some(lineage.source_file));
+        self.source_record.fill(rows, Some(lineage.source_record));
+        self.lead.iter_mut().for_each(|column| column.pad(rows));
+        self.counts.iter_mut().for_each(|counts| counts.fill(rows, None));
+        for (row, mut extra) in self.extras.drain(..) {
+            self.extra.fill(row, None);
+            self.extra.fill(row + 1, extra.take().as_deref());
+        }
+        self.extra.fill(rows, None);
+    }
+
+    /// Cuts back to `rows`, all of closed records.
+    pub fn truncate(&mut self, rows: usize) {
+        self.item.truncate(rows);
+        self.lead.iter_mut().for_each(|column| column.truncate(rows));
+        self.counts.iter_mut().for_each(|counts| counts.truncate(rows));
+        for texts in [&mut self.schema_version, &mut self.source_file, &mut self.extra] {
+            texts.truncate(rows);
+        }
+        for values in [
+            &mut self.record_start,
+            &mut self.record_end,
+            &mut self.source_record,
+            &mut self.source_body,
+            &mut self.source_item,
+        ] {
+            values.truncate(rows);
+        }
+        self.extras.clear();
+    }
+
+    /// Bytes held, roughly.
+    pub fn bytes(&self) -> usize {
+        let fields: usize = self.item.children.iter().map(Column::bytes).sum();
+        let lead: usize = self.lead.iter().map(Column::bytes).sum();
+        // Lineage and counts: about a dozen short values.
+        fields + lead + self.rows() * 128
+    }
+
+    /// Hands out all rows, by partition day, and is empty afterwards. Adds to `misdated` the rows whose
+    /// own date is out of bounds.
+    ///
+    /// # Errors
+    /// Arrow's, should the columns not fit together: a mistake of this program.
+    pub fn drain(&mut self, scope: Scope, misdated: &mut u64) -> Result<Vec<Rows>, ArrowError> {
+        let rows = self.rows();
+        if rows == 0 {
+            return Ok(Vec::new());
+        }
+        let days = self.days(scope, misdated);
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        let columns = [
+            Column::Text(std::mem::take(&mut self.schema_version)),
+            Column::Time(std::mem::take(&mut self.record_start)),
+            Column::Time(std::mem::take(&mut self.record_end)),
+            Column::Text(std::mem::take(&mut self.source_file)),
+            Column::Int64(std::mem::take(&mut self.source_record)),
+            Column::Int64(std::mem::take(&mut self.source_body)),
+            Column::Int64(std::mem::take(&mut self.source_item)),
+        ];
+        for mut column in columns {
+            column.finish(rows, &mut arrays)?;
+        }
+        for column in &mut self.lead {
+            column.finish(rows, &mut arrays)?;
+        }
+        self.item.finish_rows(rows, &mut arrays)?;
+        for counts in &mut self.counts {
+            Column::Int64(std::mem::take(counts)).finish(rows, &mut arrays)?;
+        }
+        Column::Text(std::mem::take(&mut self.extra)).finish(rows, &mut arrays)?;
+        let batch = RecordBatch::try_new(schema::arrow_schema(self.table), arrays)?;
+        self.split(batch, &days)
+    }
+
+    fn split(&self, batch: RecordBatch, days: &[UtcDay]) -> Result<Vec<Rows>, ArrowError> {
+        let mut distinct = days.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        if let [day] = distinct.as_slice() {
+            return Ok(vec![Rows { table: self.table, day: *day, batch }]);
+        }
+        let of_day = |day: UtcDay| {
+            let rows = days.iter().enumerate().filter(|(_, d)| **d == day).map(|(row, _)| row as u32);
+            let batch = take_record_batch(&batch, &UInt32Array::from_iter_values(rows))?;
+            Ok(Rows { table: self.table, day, batch })
+        };
+        distinct.into_iter().map(of_day).collect()
+    }
+
+    fn days(&self, scope: Scope, misdated: &mut u64) -> Vec<UtcDay> {
+        let own = self.own_time.and_then(|index| match self.item.children.get(index) {
+            Some(Column::Time(times)) => Some(times),
+            _ => None,
+        });
+        (0..self.rows())
+            .map(|row| {
+                let own = own.and_then(|times| times.get(row));
+                match own.or_else(|| self.record_start.get(row)) {
+                    Some(ms) if in_bounds(ms, scope) => UtcDay::of_ms(ms),
+                    Some(_) => {
+                        *misdated += 1;
+                        UtcDay::of_ms(scope.start_ms)
+                    }
+                    None => UtcDay::of_ms(scope.start_ms),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Whether a row's time may choose its partition: from 400 days before its scope to 2 days after it.
+fn in_bounds(ms: i64, scope: Scope) -> bool {
+    const DAY_MS: i64 = 86_400_000;
+    ms >= scope.start_ms.saturating_sub(400 * DAY_MS) && ms <= scope.end_ms.saturating_add(2 * DAY_MS)
+}

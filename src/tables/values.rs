@@ -1,0 +1,354 @@
+//! One value of a document -> one value of a column.
+//!
+//! A value of another type is converted where nothing is lost (number to text, canonical integer text
+//! to integer, `5.0` to 5, integer to double when exact); a decrypted text is read as JSON where the
+//! column is not text. Everything else leaves the column null and goes to `extra`.
+
+use super::columns::{Column, List, Struct, UnionColumns};
+use super::declare::{Field, Kind, Record, Union};
+use super::extra::{Notes, compact};
+use crate::records::{
+    Cursor, Doc, Entered, Scalar, Step, SyntaxError, Text, canonical_integer, short_name, whole_number,
+};
+
+/// Enums of the service, which may come wrapped by their short names.
+const ENUMS: &[&str] = &["ControlGroupEnum", "ConversationType", "DeviceType", "DataTypeEnum"];
+
+/// Times from year 1 to 9999: others overflow in what reads the lake, and one of them would make a
+/// whole file unreadable.
+pub fn is_time(ms: i64) -> bool {
+    (-62_135_596_800_000..253_402_300_800_000).contains(&ms)
+}
+
+/// Reads the fields of a record into the columns of `into`, up to and including the closing brace.
+pub fn fields(doc: &mut Doc<'_>, into: &mut Struct, notes: &mut Notes) -> Result<(), SyntaxError> {
+    let (mut first, mut guess) = (true, 0);
+    while let Some(key) = doc.cursor.next_key(&mut first)? {
+        match find(into.record.fields, key, guess) {
+            Some(index) => {
+                guess = index + 1;
+                member(doc, into, index, notes)?;
+            }
+            None => unknown_member(doc, key, notes)?,
+        }
+    }
+    into.end_row();
+    Ok(())
+}
+
+/// Reads the value of a known field.
+pub fn member(
+    doc: &mut Doc<'_>,
+    into: &mut Struct,
+    index: usize,
+    notes: &mut Notes,
+) -> Result<(), SyntaxError> {
+    let row = into.len();
+    let (Some(field), Some(column)) = (into.record.fields.get(index), into.children.get_mut(index)) else {
+        return doc.cursor.skip_value().map(|_| ());
+    };
+    notes.path.push(Step::Key(field.json));
+    if column.len() > row {
+        let again = doc.cursor.skip_value()?;
+        notes.misfit(again);
+    } else {
+        column.pad(row);
+        value(doc, column, field.kind, notes)?;
+        column.pad(row + 1);
+    }
+    notes.path.pop();
+    Ok(())
+}
+
+/// Keeps the value of a key that is no field.
+pub fn unknown_member(doc: &mut Doc<'_>, key: Text<'_>, notes: &mut Notes) -> Result<(), SyntaxError> {
+    let raw = doc.cursor.skip_value()?;
+    if !doc.is_attached_key(raw) {
+        notes.unknown(&key.decode_lossy(), raw);
+    }
+    Ok(())
+}
+
+/// Index of a key's field: as written, most likely the one after the last; else without regard to
+/// case and blanks (the pages spell some fields in two ways).
+pub fn find(fields: &[Field], key: Text<'_>, guess: usize) -> Option<usize> {
+    if fields.get(guess).is_some_and(|field| field.json.as_bytes() == key.raw) {
+        return Some(guess);
+    }
+    let exact = fields.iter().position(|field| field.json.as_bytes() == key.raw);
+    exact.or_else(|| {
+        let letters = key.raw.iter().filter(|b| **b != b' ');
+        fields.iter().position(|field| {
+            field.json.len() <= key.raw.len()
+                && !field.json.is_empty()
+                && letters
+                    .clone()
+                    .map(u8::to_ascii_lowercase)
+                    .eq(field.json.bytes().map(|b| b.to_ascii_lowercase()))
+        })
+    })
+}
+
+fn value(doc: &mut Doc<'_>, column: &mut Column, kind: Kind, notes: &mut Notes) -> Result<(), SyntaxError> {
+    match column {
+        Column::Json(texts) => {
+            if let Some(json) = json_value(doc)? {
+                texts.push(&json);
+            } else {
+                texts.fill(texts.len() + 1, None);
+            }
+            return Ok(());
+        }
+        Column::List(into) => return list(doc, into, kind, notes),
+        Column::Struct(into) => return record(doc, into, notes),
+        Column::Union(into) => {
+            if let Kind::Union(union) = kind {
+                return one_of(doc, into, union, notes);
+            }
+        }
+        _ => {}
+    }
+    doc.cursor.skip_space();
+    let start = doc.cursor.at();
+    let scalar = doc.scalar(ENUMS)?;
+    if !store(&scalar, column) {
+        column.push_null();
+        if scalar != Scalar::Null {
+            notes.misfit(doc.cursor.since(start));
+        }
+    }
+    Ok(())
+}
+
+/// Appends a scalar if it fits.
+fn store(scalar: &Scalar<'_>, column: &mut Column) -> bool {
+    match column {
+        Column::Text(texts) => match scalar {
+            Scalar::Text(text) | Scalar::Decrypted(text) => match text.decode() {
+                Ok(text) if texts.has_room(text.len()) => {
+                    texts.push(&text);
+                    true
+                }
+                _ => false,
+            },
+            Scalar::Number(number) => {
+                texts.push(number);
+                true
+            }
+            _ => false,
+        },
+        Column::Int64(values) => push(integer(scalar), |number| values.push(number)),
+        Column::Int32(values) => {
+            push(integer(scalar).and_then(|number| i32::try_from(number).ok()), |number| values.push(number))
+        }
+        Column::Time(values) => push(integer(scalar).filter(|ms| is_time(*ms)), |ms| values.push(ms)),
+        Column::Float64(values) => push(number(scalar), |number| values.push(number)),
+        Column::Boolean(..) => {
+            let value = match scalar {
+                Scalar::Boolean(value) => Some(*value),
+                Scalar::Decrypted(text) => match text.decode().as_deref().map(str::trim) {
+                    Ok("true") => Some(true),
+                    Ok("false") => Some(false),
+                    _ => None,
+                },
+                _ => None,
+            };
+            push(value, |value| column.push_boolean(value))
+        }
+        _ => false,
+    }
+}
+
+fn push<T>(value: Option<T>, push: impl FnOnce(T)) -> bool {
+    value.map(push).is_some()
+}
+
+fn integer(scalar: &Scalar<'_>) -> Option<i64> {
+    match scalar {
+        Scalar::Number(number) => whole_number(number),
+        Scalar::Text(text) => canonical_integer(&text.decode().ok()?),
+        Scalar::Decrypted(text) => whole_number(as_number(text.decode().ok()?.trim())?),
+        _ => None,
+    }
+}
+
+fn number(scalar: &Scalar<'_>) -> Option<f64> {
+    let decoded;
+    let token = match scalar {
+        Scalar::Number(number) => number,
+        Scalar::Decrypted(text) => {
+            decoded = text.decode().ok()?;
+            as_number(decoded.trim())?
+        }
+        _ => return None,
+    };
+    let number = token.parse::<f64>().ok().filter(|number| number.is_finite())?;
+    let is_integer = !token.bytes().any(|b| matches!(b, b'.' | b'e' | b'E'));
+    // Beyond 2^53 not every integer is a double.
+    let exact = !is_integer || number.abs() < 9_007_199_254_740_992.0 || format!("{number:.0}") == token;
+    exact.then_some(number)
+}
+
+/// The text, if it is a JSON number and nothing else.
+fn as_number(text: &str) -> Option<&str> {
+    let mut cursor = Cursor::new(text.as_bytes(), 1);
+    cursor.number().ok()?;
+    cursor.at_end().then_some(text)
+}
+
+/// A value as JSON text, `None` for null. A decrypted text that is JSON stands as JSON.
+pub fn json_value(doc: &mut Doc<'_>) -> Result<Option<String>, SyntaxError> {
+    doc.cursor.skip_space();
+    let start = doc.cursor.at();
+    let scalar = doc.scalar(&[])?;
+    let raw = doc.cursor.since(start);
+    Ok(match scalar {
+        Scalar::Null => None,
+        Scalar::Decrypted(text) => {
+            let plain = text.decode().ok().filter(|plain| {
+                let mut cursor = Cursor::new(plain.as_bytes(), doc.cursor.max_depth());
+                cursor.skip_value().is_ok() && cursor.at_end()
+            });
+            Some(plain.map_or_else(|| compact(raw), |plain| compact(plain.as_bytes())))
+        }
+        _ => Some(compact(raw)),
+    })
+}
+
+fn list(doc: &mut Doc<'_>, into: &mut List, kind: Kind, notes: &mut Notes) -> Result<(), SyntaxError> {
+    let Kind::List(item) = kind else { return doc.cursor.skip_value().map(|_| ()) };
+    let mut beside = Vec::new();
+    let entered = doc.array(
+        &mut |doc, _| {
+            let (mut first, mut index, before) = (true, 0, into.item.len());
+            while doc.cursor.next_item(&mut first)? {
+                notes.path.push(Step::Index(index));
+                value(doc, &mut into.item, *item, notes)?;
+                notes.path.pop();
+                index += 1;
+                into.item.pad(before + index);
+            }
+            into.end_row();
+            Ok(())
+        },
+        &mut |key, raw| beside.push((key.to_owned(), raw.to_vec())),
+    )?;
+    after(entered, beside, notes);
+    Ok(())
+}
+
+fn record(doc: &mut Doc<'_>, into: &mut Struct, notes: &mut Notes) -> Result<(), SyntaxError> {
+    let mut beside = Vec::new();
+    let shape = into.record;
+    let entered = doc.record(
+        shape.wrappers,
+        &|key| has_field(shape, key),
+        &mut |doc, _| fields(doc, into, notes),
+        &mut |key, raw| beside.push((key.to_owned(), raw.to_vec())),
+    )?;
+    after(entered, beside, notes);
+    Ok(())
+}
+
+/// Keeps what stood beside a wrapper's content, or the whole value where it did not fit. The column
+/// itself is padded with null later.
+pub fn after(entered: Entered<'_>, beside: Vec<(String, Vec<u8>)>, notes: &mut Notes) {
+    for (key, raw) in beside {
+        notes.unknown(&key, &raw);
+    }
+    if let Entered::Misfit(raw) = entered {
+        notes.misfit(raw);
+    }
+}
+
+pub fn has_field(record: &Record, key: &[u8]) -> bool {
+    record.fields.iter().any(|field| field.json.as_bytes() == key)
+}
+
+/// Reads a union of records: the wrapper tells the branch, or the fields where there is none.
+fn one_of(
+    doc: &mut Doc<'_>,
+    into: &mut UnionColumns,
+    union: &'static Union,
+    notes: &mut Notes,
+) -> Result<(), SyntaxError> {
+    doc.cursor.skip_space();
+    let start = doc.cursor.at();
+    let row = into.tag.len();
+    let mut lost = false;
+    let mut beside = Vec::new();
+    let is_field = |key: &[u8]| union.branches.iter().any(|branch| has_field(branch.record, key));
+    let names: Vec<&str> = union.branches.iter().flat_map(|branch| branch.record.wrappers).copied().collect();
+    let entered = doc.record(
+        &names,
+        &is_field,
+        &mut |doc, name| {
+            let found = match name {
+                Some(name) => named_branch(union, short_name(name)),
+                None => branch_of_fields(doc.clone(), union),
+            };
+            match (found, name) {
+                (_, Some(name)) => into.tag.push(short_name(name)),
+                (Some(index), None) => {
+                    let branch = union.branches.get(index);
+                    into.tag
+                        .push(branch.and_then(|b| b.record.wrappers.first()).copied().unwrap_or_default());
+                }
+                (None, None) => into.tag.fill(row + 1, None),
+            }
+            match found.and_then(|index| into.branches.get_mut(index)) {
+                Some(branch) => {
+                    branch.pad_to(row);
+                    fields(doc, branch, notes)
+                }
+                None => {
+                    lost = true;
+                    skip_members(doc)
+                }
+            }
+        },
+        &mut |key, raw| beside.push((key.to_owned(), raw.to_vec())),
+    )?;
+    after(entered, beside, notes);
+    if lost {
+        // Of unknown type: the value is kept whole, its wrapper included.
+        let raw = doc.cursor.since(start);
+        notes.oddities.unknown_fields += 1;
+        notes.keep("", raw);
+    }
+    Ok(())
+}
+
+/// Passes the members of an object that was entered, and its end.
+pub fn skip_members(doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
+    let mut first = true;
+    while doc.cursor.next_key(&mut first)?.is_some() {
+        doc.cursor.skip_value()?;
+    }
+    Ok(())
+}
+
+fn named_branch(union: &Union, name: &str) -> Option<usize> {
+    let is = |branch: &super::declare::Branch| {
+        branch.record.wrappers.iter().any(|wrapper| wrapper.eq_ignore_ascii_case(name))
+    };
+    union.branches.iter().position(is)
+}
+
+/// The branch that knows most of the keys; of equals, the one with the fewest fields.
+fn branch_of_fields(mut doc: Doc<'_>, union: &Union) -> Option<usize> {
+    let mut known = vec![0usize; union.branches.len()];
+    let mut first = true;
+    while let Ok(Some(key)) = doc.cursor.next_key(&mut first) {
+        for (count, branch) in known.iter_mut().zip(union.branches) {
+            *count += usize::from(has_field(branch.record, key.raw));
+        }
+        doc.cursor.skip_value().ok()?;
+    }
+    let rank = |index: &usize| {
+        let fields = union.branches.get(*index).map_or(0, |branch| branch.record.fields.len());
+        (known.get(*index).copied().unwrap_or_default(), std::cmp::Reverse(fields))
+    };
+    let best = (0..known.len()).max_by_key(rank)?;
+    (rank(&best).0 > 0).then_some(best)
+}
