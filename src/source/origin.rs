@@ -46,11 +46,6 @@ impl Origins {
         &self.base
     }
 
-    /// The configured host, for messages.
-    pub(super) fn host(&self) -> &str {
-        self.base.host_str().unwrap_or_default()
-    }
-
     /// # Errors
     /// A fragment that says why the URL must not be asked.
     pub(super) fn check(&self, url: &Url) -> Result<(), String> {

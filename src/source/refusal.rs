@@ -70,7 +70,7 @@ impl Refusal {
     pub(super) fn sign_in(&self, method: &str, advice: String) -> Failure {
         let message = format!("{method} was refused: {}; {}", self.words(), self.clock());
         let fault = Fault::new(FaultKind::SignIn, Stage::SignIn, message).advise(advice);
-        Failure { cause: Cause::Status(self.status), fault, wait: None }
+        Failure::new(Cause::Status(self.status), fault)
     }
 
     /// The refusal of data that `stage` asked for.
@@ -92,7 +92,7 @@ impl Refusal {
             _ => (FaultKind::Forbidden, "see the service's text; run with --log-format json for more"),
         };
         let fault = Fault::new(kind, stage, self.words()).advise(advice);
-        Failure { cause: Cause::Status(self.status), fault, wait: self.wait }
+        Failure::new(Cause::Status(self.status), fault).after(self.wait)
     }
 
     /// `HTTP 403 from host: "text"`.

@@ -39,16 +39,29 @@ pub(super) struct Failure {
     pub(super) cause: Cause,
     /// What the service asked to wait.
     pub(super) wait: Option<Duration>,
+    given_up: bool,
 }
 
 impl Failure {
     pub(super) fn new(cause: Cause, fault: Fault) -> Failure {
-        Failure { fault, cause, wait: None }
+        Failure { fault, cause, wait: None, given_up: false }
+    }
+
+    pub(super) fn after(mut self, wait: Option<Duration>) -> Failure {
+        self.wait = wait;
+        self
+    }
+
+    /// The same failure, not to be tried again by whoever sees it next.
+    pub(super) fn given_up(mut self) -> Failure {
+        self.given_up = true;
+        self
     }
 
     /// Another try of the same request may succeed.
     fn is_transient(&self) -> bool {
         match self.cause {
+            _ if self.given_up => false,
             Cause::Status(code) => matches!(code, 408 | 429 | 500..=599),
             Cause::Connect | Cause::Stalled | Cause::Broken => true,
             Cause::Settled => false,

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::model::{Fault, FaultKind, Stage};
 
 /// The token of a file, as last read.
-pub(super) struct Bearer {
+pub(in crate::source) struct Bearer {
     file: PathBuf,
     token: Mutex<Arc<str>>,
 }

@@ -15,7 +15,7 @@ use url::{Position, Url};
 use crate::model::Secret;
 
 /// The four values of an API key.
-pub(super) struct Oauth1 {
+pub(in crate::source) struct Oauth1 {
     pub(super) consumer_key: Secret,
     pub(super) consumer_secret: Secret,
     pub(super) token: Secret,
