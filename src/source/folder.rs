@@ -29,8 +29,7 @@ use crate::model::{
 const SUFFIXES: [&str; 5] = [".gz", ".pgp", ".gpg", ".asc", ".json"];
 /// Files up to this size are read into memory.
 const MAX_MEMORY_BYTES: u64 = 4 << 20;
-const NAME_PATTERN: &str =
-    "name it {Agent|WebSession|Engagement|Survey}.{startMs}.{endMs}.part-{5 digits}-{n}[.gz] as the service does";
+const NAME_PATTERN: &str = "name it {Agent|WebSession|Engagement|Survey}.{startMs}.{endMs}.part-{5 digits}-{n}[.gz] as the service does";
 
 /// The parts among some files and folders.
 pub struct Folder {
@@ -51,8 +50,13 @@ impl Folder {
         for path in paths {
             found.add_path(path)?;
         }
-        let mut folder =
-            Folder { account, parts: Vec::new(), entry_faults: found.faults, warnings: Vec::new(), skipped: found.skipped };
+        let mut folder = Folder {
+            account,
+            parts: Vec::new(),
+            entry_faults: found.faults,
+            warnings: Vec::new(),
+            skipped: found.skipped,
+        };
         for (name, candidate) in found.files {
             folder.add(name, &candidate)?;
         }
@@ -62,7 +66,9 @@ impl Folder {
             return Err(Fault::new(FaultKind::Config, Stage::List, message).of(unit).advise(NAME_PATTERN));
         }
         if found.skipped > 0 {
-            folder.warnings.push(format!("{} files are not named like parts and were left out", found.skipped));
+            folder
+                .warnings
+                .push(format!("{} files are not named like parts and were left out", found.skipped));
         }
         Ok(folder)
     }
@@ -97,7 +103,11 @@ impl Folder {
                 self.entry_faults.push((Some(candidate.stream), fault));
                 return Ok(());
             }
-            self.warnings.push(format!("{} is the same as {} and counts once", other.display(), first.display()));
+            self.warnings.push(format!(
+                "{} is the same as {} and counts once",
+                other.display(),
+                first.display()
+            ));
         }
         let bytes = fs::metadata(first).map_err(|error| unreadable(first, &error))?.len();
         let Some(location) = first.to_str().map(str::to_owned) else {
@@ -193,9 +203,10 @@ impl Found {
             return self.walk(path);
         }
         if !self.add_file(path)? {
-            let fault = Fault::new(FaultKind::Damaged, Stage::List, "it is not named like a Data Access file")
-                .of(path.display())
-                .advise(NAME_PATTERN);
+            let fault =
+                Fault::new(FaultKind::Damaged, Stage::List, "it is not named like a Data Access file")
+                    .of(path.display())
+                    .advise(NAME_PATTERN);
             self.faults.push((None, fault));
         }
         Ok(())

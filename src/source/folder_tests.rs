@@ -21,7 +21,12 @@ async fn list(folder: &Folder, stream: Stream) -> Listing {
 
 #[test]
 fn names_are_recognised_under_any_suffixes() {
-    for name in [SURVEY.to_owned(), format!("{SURVEY}.gz"), format!("{SURVEY}.json.gz.pgp"), format!("{SURVEY}.asc.gpg")] {
+    for name in [
+        SURVEY.to_owned(),
+        format!("{SURVEY}.gz"),
+        format!("{SURVEY}.json.gz.pgp"),
+        format!("{SURVEY}.asc.gpg"),
+    ] {
         let scope = Scope { start_ms: 10, end_ms: 20 };
         assert_eq!(recognise(&name), Some((SURVEY.to_owned(), Stream::Survey, scope)), "{name}");
     }
@@ -102,7 +107,9 @@ async fn large_files_stay_on_disk() {
     let path = put(top.path(), SURVEY, &"x".repeat(MAX_MEMORY_BYTES as usize + 1));
     let folder = Folder::open(account(), std::slice::from_ref(&path)).unwrap();
     let parts = list(&folder, Stream::Survey).await.parts;
-    assert!(matches!(folder.fetch(&parts[0]).await.unwrap(), Payload::File(_, len) if len == MAX_MEMORY_BYTES + 1));
+    assert!(
+        matches!(folder.fetch(&parts[0]).await.unwrap(), Payload::File(_, len) if len == MAX_MEMORY_BYTES + 1)
+    );
     fs::remove_file(path).unwrap();
     assert_eq!(folder.fetch(&parts[0]).await.err().unwrap().kind, FaultKind::Unavailable);
 }

@@ -7,7 +7,8 @@
 //!
 //! Redirects are never followed here and bodies are never unpacked. `HTTPS_PROXY` and `NO_PROXY` are
 //! reqwest's own business, except that loopback is never asked through a proxy. `SSL_CERT_FILE` is
-//! read here as well, because not every platform's certificate store honours it.
+//! looked at here as well: to name a mistake in it, and because not every platform's certificate store
+//! honours it.
 
 use std::error::Error;
 use std::sync::OnceLock;
@@ -116,7 +117,10 @@ pub(super) fn network_failure(error: reqwest::Error, url: &Url, stage: Stage) ->
     let lower = text.to_ascii_lowercase();
     let has = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
     let (cause, advice) = if has(&["certificate", "unknownissuer"]) {
-        (Cause::Settled, "check the host and, behind an inspecting proxy, set SSL_CERT_FILE to its CA certificates")
+        (
+            Cause::Settled,
+            "check the host and, behind an inspecting proxy, set SSL_CERT_FILE to its CA certificates",
+        )
     } else if has(&["tunnel", "proxy"]) {
         (cause, "check HTTPS_PROXY and NO_PROXY")
     } else if has(&["dns", "lookup address"]) {
@@ -162,5 +166,7 @@ fn configured_roots() -> Result<Vec<Certificate>, Fault> {
     if roots.is_empty() {
         return Err(refuse("it holds no certificate".to_owned()));
     }
-    Ok(roots)
+    // There the platform's store reads the variable, and forgives single odd certificates.
+    let store_reads_it = cfg!(all(unix, not(target_vendor = "apple")));
+    Ok(if store_reads_it { Vec::new() } else { roots })
 }

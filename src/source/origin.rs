@@ -142,9 +142,13 @@ mod tests {
 
     #[test]
     fn a_base_is_https_or_loopback_and_nothing_more() {
-        for good in
-            ["https://da.example", "https://da.example:8443/", "http://127.9.9.9:1", "http://[::1]:80", "http://localhost"]
-        {
+        for good in [
+            "https://da.example",
+            "https://da.example:8443/",
+            "http://127.9.9.9:1",
+            "http://[::1]:80",
+            "http://localhost",
+        ] {
             assert!(Origins::new(good).is_ok(), "{good}");
         }
         for bad in [

@@ -60,7 +60,8 @@ pub(super) async fn whole(mut response: Response, room: &Room, stage: Stage) -> 
     }
     if let Some(declared) = declared.filter(|declared| *declared != received) {
         let message = format!("the body has {received} bytes where {declared} were declared");
-        let fault = Fault::new(FaultKind::Unavailable, stage, message).advise("check the network and run again");
+        let fault =
+            Fault::new(FaultKind::Unavailable, stage, message).advise("check the network and run again");
         return Err(Failure::new(Cause::Broken, fault));
     }
     let Some(mut file) = file else { return Ok(Payload::Memory(memory.freeze())) };

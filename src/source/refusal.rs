@@ -89,7 +89,7 @@ impl Refusal {
             408 | 429 | 500..=599 => (FaultKind::Unavailable, "run again later"),
             400 | 413 | 414 if !part => (FaultKind::BadListing, "check account id, --from and base_url"),
             451 => (FaultKind::Forbidden, "LivePerson support has blocked the account or user: open a case"),
-            _ => (FaultKind::Forbidden, "see the service's text; run with --log-format json for more"),
+            _ => (FaultKind::Forbidden, "tell LivePerson the status and text"),
         };
         let fault = Fault::new(kind, stage, self.words()).advise(advice);
         Failure::new(Cause::Status(self.status), fault).after(self.wait)
@@ -159,7 +159,11 @@ pub(super) fn service_text(body: &[u8]) -> Option<String> {
     let head = body.get(..MAX_ERROR_BYTES).unwrap_or(body);
     let text = String::from_utf8_lossy(head);
     let said = if is_markup(head) {
-        ["message", "title"].iter().find_map(|tag| element(&text, tag)).unwrap_or("a page of markup").to_owned()
+        ["message", "title"]
+            .iter()
+            .find_map(|tag| element(&text, tag))
+            .unwrap_or("a page of markup")
+            .to_owned()
     } else {
         serde_json::from_str(&text).ok().as_ref().and_then(json_message).unwrap_or_else(|| text.into_owned())
     };
@@ -187,10 +191,8 @@ fn json_message(value: &Value) -> Option<String> {
     if let Some(nested) = field("error").filter(|error| error.is_object()) {
         return json_message(nested);
     }
-    let words: Vec<&str> = ["message", "error", "error_description"]
-        .iter()
-        .filter_map(|name| field(name)?.as_str())
-        .collect();
+    let words: Vec<&str> =
+        ["message", "error", "error_description"].iter().filter_map(|name| field(name)?.as_str()).collect();
     (!words.is_empty()).then(|| words.join(": "))
 }
 

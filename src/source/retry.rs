@@ -124,7 +124,8 @@ fn next_pause(
         return None;
     }
     let doublings = tries.saturating_sub(1).min(30);
-    let base = options.first_pause.saturating_mul(1 << doublings).min(options.max_pause.div_f64(1.0 + JITTER));
+    let base =
+        options.first_pause.saturating_mul(1 << doublings).min(options.max_pause.div_f64(1.0 + JITTER));
     let pause = base.mul_f64(1.0 + JITTER * chance.clamp(0.0, 1.0)).max(wait.unwrap_or_default());
     (elapsed.saturating_add(pause) <= options.total_timeout).then_some(pause)
 }
@@ -162,7 +163,9 @@ mod tests {
     fn pauses_double_up_to_the_cap() {
         let options = RetryOptions { max_tries: 9, ..RetryOptions::default() };
         let pauses = |chance: f64| -> Vec<u128> {
-            (1..=6).map(|n| next_pause(&options, n, Duration::ZERO, chance, None).unwrap().as_millis()).collect()
+            (1..=6)
+                .map(|n| next_pause(&options, n, Duration::ZERO, chance, None).unwrap().as_millis())
+                .collect()
         };
         assert_eq!(pauses(0.0), [1000, 2000, 4000, 8000, 12000, 12000]);
         assert_eq!(pauses(1.0), [1250, 2500, 5000, 10000, 15000, 15000]);

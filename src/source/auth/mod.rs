@@ -120,9 +120,10 @@ impl Auth {
                  end of life at LivePerson in May 2026)",
                 "oauth2, bearer",
             ),
-            Auth::Oauth2(_) => {
-                ("check client id and secret, and that the application is installed for this account", "oauth1, bearer")
-            }
+            Auth::Oauth2(_) => (
+                "check client id and secret, and that the application is installed for this account",
+                "oauth1, bearer",
+            ),
             Auth::Bearer(_) => ("check that the token file is kept fresh", "oauth2, oauth1"),
         };
         format!("{check}, or try another [account.auth] method: {others}")

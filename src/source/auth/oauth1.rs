@@ -143,7 +143,8 @@ mod tests {
     /// The example of RFC 5849, 3.4.1.1, as far as a GET can have it.
     #[test]
     fn odd_parameters_are_decoded_encoded_and_sorted() {
-        let url = Url::parse("http://EXAMPLE.com:80/r%20v/X?b5=%3D%253D&a3=a&c%40=&a2=r%20b&c2&a3=2+q").unwrap();
+        let url =
+            Url::parse("http://EXAMPLE.com:80/r%20v/X?b5=%3D%253D&a3=a&c%40=&a2=r%20b&c2&a3=2+q").unwrap();
         assert_eq!(
             base_string(&url, &[("oauth_token", "kkk9d7dh3k39sjv7")]),
             "GET&http%3A%2F%2Fexample.com%2Fr%2520v%2FX&a2%3Dr%2520b%26a3%3D2%2520q%26a3%3Da%26\

@@ -100,8 +100,10 @@ impl Oauth2 {
         let url = match &self.place {
             TokenPlace::Fixed(url) => url.clone(),
             TokenPlace::LookedUp { lookup, token_path } => {
-                let body =
-                    persist(&self.retry, &*self.events, "lookup of the Sentinel host", || self.look_up(lookup)).await?;
+                let body = persist(&self.retry, &*self.events, "lookup of the Sentinel host", || {
+                    self.look_up(lookup)
+                })
+                .await?;
                 sentinel_url(&body, lookup, token_path)?
             }
         };
@@ -152,14 +154,22 @@ impl Oauth2 {
 impl TokenPlace {
     /// # Errors
     /// `Config`: URLs that are none, or plain http to a host other than loopback.
-    pub(super) fn new(token_url: Option<&str>, domain_api: &str, account: &AccountId) -> Result<TokenPlace, Fault> {
+    pub(super) fn new(
+        token_url: Option<&str>,
+        domain_api: &str,
+        account: &AccountId,
+    ) -> Result<TokenPlace, Fault> {
         if let Some(text) = token_url {
             return usable(text).map(TokenPlace::Fixed).map_err(|why| misconfigured("token_url", why));
         }
         let base = domain_api.trim_end_matches('/');
-        let lookup = usable(&format!("{base}/api/account/{account}/service/sentinel/baseURI.json?version=1.0"))
-            .map_err(|why| misconfigured("domain_api_url", why))?;
-        Ok(TokenPlace::LookedUp { lookup, token_path: format!("/sentinel/api/v2/account/{account}/app/token") })
+        let lookup =
+            usable(&format!("{base}/api/account/{account}/service/sentinel/baseURI.json?version=1.0"))
+                .map_err(|why| misconfigured("domain_api_url", why))?;
+        Ok(TokenPlace::LookedUp {
+            lookup,
+            token_path: format!("/sentinel/api/v2/account/{account}/app/token"),
+        })
     }
 }
 
@@ -180,8 +190,8 @@ fn sentinel_url(body: &[u8], lookup: &Url, token_path: &str) -> Result<Url, Faul
         Fault::new(kind, Stage::SignIn, format!("the Domain API at {} {why}", shown(lookup)))
             .advise("set token_url in [account.auth]")
     };
-    let answer: Value = serde_json::from_slice(body)
-        .map_err(|_| refuse(FaultKind::SignIn, "does not answer with JSON"))?;
+    let answer: Value =
+        serde_json::from_slice(body).map_err(|_| refuse(FaultKind::SignIn, "does not answer with JSON"))?;
     let host = base_uri(&answer).ok_or_else(|| refuse(FaultKind::SignIn, "names no Sentinel host"))?;
     let bare = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
     let untrusted = || refuse(FaultKind::Untrusted, "names a host that is not one of LivePerson's");
@@ -216,7 +226,8 @@ fn parse_token(body: &[u8], url: &Url) -> Result<Token, Fault> {
         return Err(Fault::new(FaultKind::SignIn, Stage::SignIn, message).advise("check token_url"));
     };
     let declared = answer.get("expires_in").and_then(|v| v.as_u64().or_else(|| v.as_str()?.parse().ok()));
-    let lifetime_s = declared.or_else(|| jwt_lifetime_s(text, Utc::now().timestamp())).unwrap_or(DEFAULT_LIFETIME_S);
+    let lifetime_s =
+        declared.or_else(|| jwt_lifetime_s(text, Utc::now().timestamp())).unwrap_or(DEFAULT_LIFETIME_S);
     // No token lives for a year; a larger number would overflow the clock.
     let lifetime = Duration::from_secs(lifetime_s.min(365 * 86_400));
     let renew_at = Instant::now() + lifetime.saturating_sub(RENEW_BEFORE.min(lifetime / 2));
@@ -256,7 +267,11 @@ mod tests {
         let live = Url::parse("https://api.liveperson.net/x").unwrap();
         let local = Url::parse("http://127.0.0.1:9/x").unwrap();
         for (lookup, body, expected) in [
-            (&live, r#"{"baseURI":"va.sentinel.liveperson.net"}"#, Some("https://va.sentinel.liveperson.net")),
+            (
+                &live,
+                r#"{"baseURI":"va.sentinel.liveperson.net"}"#,
+                Some("https://va.sentinel.liveperson.net"),
+            ),
             (
                 &live,
                 r#"{"baseURIs":[{"service":"x","baseURI":"x.liveperson.net"},{"service":"sentinel","baseURI":"lo.sentinel.liveperson.net"}]}"#,
@@ -288,9 +303,13 @@ mod tests {
             assert_eq!(jwt_lifetime_s(odd, 0), None, "{odd}");
         }
         let url = Url::parse("https://h.example/t?secret").unwrap();
-        for (expires_in, least, most) in
-            [("3600", 3530, 3541), ("\"600\"", 530, 541), ("10", 3, 6), ("null", 3530, 3541), ("18446744073709551615", 1, 31_600_000)]
-        {
+        for (expires_in, least, most) in [
+            ("3600", 3530, 3541),
+            ("\"600\"", 530, 541),
+            ("10", 3, 6),
+            ("null", 3530, 3541),
+            ("18446744073709551615", 1, 31_600_000),
+        ] {
             let body = format!(r#"{{"access_token":"opaque","expires_in":{expires_in}}}"#);
             let left = parse_token(body.as_bytes(), &url).ok().unwrap().renew_at - Instant::now();
             assert!((least..most).contains(&left.as_secs()), "{expires_in}: {left:?}");
@@ -309,7 +328,11 @@ mod tests {
             (None, "https://api.liveperson.net/", true),
             (None, "http://api.liveperson.net", false),
         ] {
-            assert_eq!(TokenPlace::new(token_url, domain_api, &account).is_ok(), good, "{token_url:?} {domain_api}");
+            assert_eq!(
+                TokenPlace::new(token_url, domain_api, &account).is_ok(),
+                good,
+                "{token_url:?} {domain_api}"
+            );
         }
     }
 }

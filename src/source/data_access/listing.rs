@@ -18,7 +18,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::model::{AccountId, Fault, FaultKind, Part, PartId, Scope, Stage, Stream, Window, parse_part_name};
+use crate::model::{
+    AccountId, Fault, FaultKind, Part, PartId, Scope, Stage, Stream, Window, parse_part_name,
+};
 use crate::source::Listing;
 use crate::source::origin::Origins;
 use crate::source::refusal::{is_markup, says_no_files, service_text};
@@ -222,13 +224,13 @@ pub(super) fn linked_streams(body: &[u8]) -> Result<Vec<Stream>, Fault> {
     }
     let root: BaseRoot = serde_json::from_slice(body).map_err(|e| bad_json(&e))?;
     let links = root.le.link.map(many).transpose()?.unwrap_or_default();
-    let rels: HashSet<String> = links
-        .into_iter()
-        .filter_map(|link| serde_json::from_str::<Link>(link.get()).ok()?.rel)
-        .collect();
+    let rels: HashSet<String> =
+        links.into_iter().filter_map(|link| serde_json::from_str::<Link>(link.get()).ok()?.rel).collect();
     let streams: Vec<Stream> = Stream::ALL.into_iter().filter(|s| rels.contains(s.resource())).collect();
     if streams.is_empty() {
-        return Err(bad("the base resource links to no data type").advise("name `streams` in the configuration"));
+        return Err(
+            bad("the base resource links to no data type").advise("name `streams` in the configuration")
+        );
     }
     Ok(streams)
 }
@@ -295,9 +297,7 @@ fn parse_date(text: &str) -> Option<i64> {
 /// Names go into ledgers, columns and messages, and their users may make paths of them.
 fn check_name(name: &str) -> Result<(), &'static str> {
     // Zero-width and direction marks make one name look like another.
-    let deceives = |c: char| {
-        matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
+    let deceives = |c: char| matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     if name.is_empty() {
         Err("its name is empty")
     } else if name.len() > MAX_NAME_BYTES {
@@ -333,7 +333,8 @@ fn bad_json(error: &serde_json::Error) -> Fault {
 }
 
 fn bad(why: &str) -> Fault {
-    Fault::new(FaultKind::BadListing, Stage::List, why).advise("run again later, then report it to LivePerson")
+    Fault::new(FaultKind::BadListing, Stage::List, why)
+        .advise("run again later, then report it to LivePerson")
 }
 
 #[cfg(test)]

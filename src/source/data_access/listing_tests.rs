@@ -15,7 +15,8 @@ fn read(stream: Stream, scopes: Window, bodies: &[&str]) -> Result<Listing, Faul
 }
 
 fn agent(file: &str) -> Listing {
-    read(Stream::AgentActivity, EVER, &[&format!(r#"{{"dataAccessFiles":{{"@id":"1","file":{file}}}}}"#)]).unwrap()
+    read(Stream::AgentActivity, EVER, &[&format!(r#"{{"dataAccessFiles":{{"@id":"1","file":{file}}}}}"#)])
+        .unwrap()
 }
 
 fn entry(name: &str, href: &str) -> String {
@@ -129,7 +130,10 @@ fn bad_entries_fail_alone() {
         let fault = &listing.entry_faults[0];
         assert_eq!(fault.kind, kind, "{bad}: {fault}");
         let text = fault.to_string();
-        assert!(!text.contains("secret") && !text.chars().any(char::is_control) && text.len() < 400, "{text}");
+        assert!(
+            !text.contains("secret") && !text.chars().any(char::is_control) && text.len() < 400,
+            "{text}"
+        );
     }
 }
 
@@ -191,5 +195,30 @@ fn linked_streams_in_every_form() {
     }
     for body in ["", "<html>", "{}", r#"{"le":{}}"#, r#"{"le":{"link":[]}}"#, r#"{"le":{"link":7}}"#] {
         assert_eq!(linked_streams(body.as_bytes()).unwrap_err().kind, FaultKind::BadListing, "{body}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_body_makes_it_panic(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let text = String::from_utf8_lossy(&body);
+        let _ = read(Stream::AgentActivity, EVER, &[&text]);
+        let _ = linked_streams(&body);
+    }
+
+    /// Whatever the name, the entry is a part under that name or a fault, and never both or neither.
+    #[test]
+    fn each_name_is_a_part_or_a_fault(name in ".{0,300}") {
+        let entry = serde_json::json!({
+            "@name": name, "@href": "/x",
+            "@scopeStartDate": "2016-04-23T01:00:00-04:00", "@scopeEndDate": "2016-04-23T02:00:00-04:00",
+        });
+        let listing = agent(&entry.to_string());
+        proptest::prop_assert_eq!(listing.parts.len() + listing.entry_faults.len(), 1);
+        if let Some(part) = listing.parts.first() {
+            let listed = name.strip_suffix(".gz").unwrap_or(&name);
+            proptest::prop_assert_eq!(part.id.name.as_str(), listed);
+            proptest::prop_assert!(!listed.contains(['/', '\\', '\0']) && !listed.contains(".."));
+        }
     }
 }

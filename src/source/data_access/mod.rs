@@ -89,9 +89,8 @@ impl DataAccess {
             return Ok(gathering.finish());
         }
         let slices = slices(scopes.from_ms, Utc::now().timestamp_millis());
-        let mut pages = stream::iter(slices)
-            .map(|slice| self.list_slice(stream, slice))
-            .buffered(self.max_requests);
+        let mut pages =
+            stream::iter(slices).map(|slice| self.list_slice(stream, slice)).buffered(self.max_requests);
         while let Some(bodies) = pages.try_next().await.map_err(|fault| fault.of(&unit))? {
             for (body, url) in bodies {
                 if gathering.add(memory(&body), &url).is_err() {
@@ -153,10 +152,8 @@ impl DataAccess {
         let url = Url::parse(&part.location).map_err(|_| {
             fault(FaultKind::Internal, "its location is not a URL".to_owned()).advise("list it again")
         })?;
-        let room = Room {
-            max_memory_bytes: self.max_memory_part_bytes,
-            beyond: Beyond::Spool(self.spool.clone()),
-        };
+        let room =
+            Room { max_memory_bytes: self.max_memory_part_bytes, beyond: Beyond::Spool(self.spool.clone()) };
         let ask = Ask { url: &url, unit: &part.id.name, stage: Stage::Fetch, room, retries: Retries::Full };
         match self.requests.get(&ask).await.map_err(|failure| failure.fault.of(&part.id))? {
             Answer::Body(payload, _) => Ok(payload),
@@ -209,6 +206,8 @@ impl Source for DataAccess {
 /// Refusals of the window itself, and failures that a wide window can cause.
 fn less_may_help(failure: &Failure) -> bool {
     match failure.cause {
+        // Overload, which more requests would not mend.
+        _ if failure.wait.is_some() => false,
         Cause::Status(code) => matches!(code, 400 | 408 | 413 | 414 | 500..=599),
         Cause::Stalled | Cause::Broken => true,
         Cause::Settled => failure.fault.kind == FaultKind::CapExceeded,

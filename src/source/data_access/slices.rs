@@ -61,7 +61,9 @@ mod tests {
     #[test]
     fn slices_cover_the_time_and_overlap() {
         let now = 1_700_000_000_000;
-        for span in [1, HOUR, WIDTH_MS - 1, WIDTH_MS, WIDTH_MS + 1, 32 * WIDTH_MS, 4000 * WIDTH_MS, now, now + HOUR] {
+        for span in
+            [1, HOUR, WIDTH_MS - 1, WIDTH_MS, WIDTH_MS + 1, 32 * WIDTH_MS, 4000 * WIDTH_MS, now, now + HOUR]
+        {
             let slices = slices(now - span, now);
             assert_eq!(slices.first().unwrap().start_ms, (now - span).max(0));
             assert_eq!(slices.last().unwrap().end_ms, now);

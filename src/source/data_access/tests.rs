@@ -73,7 +73,9 @@ fn part(base: &str, path: &str) -> Part {
     Part { id, scope: Scope { start_ms: 10, end_ms: 20 }, location: format!("{base}{path}"), bytes: None }
 }
 
-async fn fetched(answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> (Result<Vec<u8>, Fault>, usize, usize) {
+async fn fetched(
+    answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static,
+) -> (Result<Vec<u8>, Fault>, usize, usize) {
     let stand_in = serve(answer).await;
     let (source, events) = source(&stand_in);
     let result = source.fetch(&part(&stand_in.base, "/file")).await.map(|payload| bytes_of(&payload));
@@ -119,7 +121,10 @@ async fn large_parts_go_to_an_unlinked_file() {
 
     options.spool = Some(spool.path().join("none"));
     let source = DataAccess::new(options, Arc::new(Recorder::default())).unwrap();
-    assert_eq!(source.fetch(&part(&stand_in.base, "/file")).await.err().unwrap().kind, FaultKind::Destination);
+    assert_eq!(
+        source.fetch(&part(&stand_in.base, "/file")).await.err().unwrap().kind,
+        FaultKind::Destination
+    );
 }
 
 #[tokio::test]
@@ -132,7 +137,9 @@ async fn what_may_pass_is_tried_again() {
         ("silent", || Reply::Stall(Vec::new())),
         ("reset", || Reply::Bytes(Vec::new())),
         ("garbage", || Reply::Bytes(b"garbage\r\n\r\n".to_vec())),
-        ("cut chunk", || Reply::Bytes(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf".to_vec())),
+        ("cut chunk", || {
+            Reply::Bytes(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf".to_vec())
+        }),
     ] {
         let (body, asked, retries) =
             fetched(move |_, nth| if nth == 0 { first() } else { reply(200, &[], "body") }).await;
@@ -150,9 +157,10 @@ async fn what_does_not_pass_is_told() {
         (410, FaultKind::Gone, 1),
         (403, FaultKind::Forbidden, 1),
         (400, FaultKind::Forbidden, 1),
-        (304, FaultKind::Forbidden, 1),
+        (418, FaultKind::Forbidden, 1),
     ] {
-        let (body, asked, _) = fetched(move |_, _| reply(status, &[], "<e><message>Told why</message></e>")).await;
+        let (body, asked, _) =
+            fetched(move |_, _| reply(status, &[], "<e><message>Told why</message></e>")).await;
         let fault = body.unwrap_err();
         assert_eq!((fault.kind, asked), (kind, tries), "{status}");
         assert!(fault.message.contains("Told why") && fault.message.contains(&status.to_string()), "{fault}");
@@ -181,7 +189,8 @@ async fn refused_sign_ins_say_all_and_hide_secrets() {
         let fault = body.unwrap_err();
         assert_eq!((fault.kind, asked), (FaultKind::SignIn, 1), "{fault}");
         let text = fault.to_string();
-        for wanted in ["oauth1", "127.0.0.1", "Unauthorized request", "clock is", "ahead", "oauth2", "bearer"] {
+        for wanted in ["oauth1", "127.0.0.1", "Unauthorized request", "clock is", "ahead", "oauth2", "bearer"]
+        {
             assert!(text.contains(wanted), "{wanted}: {text}");
         }
         for secret in ["consumer-key", "consumer-secret", "token-value", "token-secret"] {
@@ -214,7 +223,10 @@ async fn redirects_are_signed_anew_and_stay_at_home() {
 }
 
 /// Gives token-1, token-2, …; accepts those from `first_good` on.
-fn sentinel(base: &Arc<Mutex<String>>, first_good: usize) -> impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static {
+fn sentinel(
+    base: &Arc<Mutex<String>>,
+    first_good: usize,
+) -> impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static {
     let base = base.clone();
     move |asked, nth| match asked.path.as_str() {
         "/api/account/1/service/sentinel/baseURI.json" => {
@@ -222,7 +234,10 @@ fn sentinel(base: &Arc<Mutex<String>>, first_good: usize) -> impl Fn(&Asked, usi
             reply(200, &[], format!(r#"{{"baseURI":"{host}"}}"#))
         }
         "/sentinel/api/v2/account/1/app/token" => {
-            assert_eq!(asked.body, "client_id=client-id&client_secret=client-secret&grant_type=client_credentials");
+            assert_eq!(
+                asked.body,
+                "client_id=client-id&client_secret=client-secret&grant_type=client_credentials"
+            );
             reply(200, &[], format!(r#"{{"access_token":"token-{}","expires_in":3600}}"#, nth + 1))
         }
         _ => match asked.authorization().strip_prefix("Bearer token-") {
@@ -239,7 +254,8 @@ async fn a_token_is_renewed_once_after_a_401() {
         let stand_in = serve(sentinel(&base, first_good)).await;
         stand_in.base.clone_into(&mut base.lock().unwrap());
         let source =
-            DataAccess::new(options(&stand_in.base, oauth2(&stand_in.base)), Arc::new(Recorder::default())).unwrap();
+            DataAccess::new(options(&stand_in.base, oauth2(&stand_in.base)), Arc::new(Recorder::default()))
+                .unwrap();
         let result = source.fetch(&part(&stand_in.base, "/file")).await;
         assert_eq!(result.is_ok(), good, "{first_good}");
         if let Err(fault) = result {
@@ -257,7 +273,8 @@ async fn one_token_serves_requests_at_once() {
     let stand_in = serve(sentinel(&base, 2)).await;
     stand_in.base.clone_into(&mut base.lock().unwrap());
     let source =
-        DataAccess::new(options(&stand_in.base, oauth2(&stand_in.base)), Arc::new(Recorder::default())).unwrap();
+        DataAccess::new(options(&stand_in.base, oauth2(&stand_in.base)), Arc::new(Recorder::default()))
+            .unwrap();
     let parts: Vec<Part> = (0..12).map(|n| part(&stand_in.base, &format!("/file{n}"))).collect();
     let fetches = parts.iter().map(|part| source.fetch(part));
     assert!(futures::future::join_all(fetches).await.iter().all(Result::is_ok));
@@ -268,7 +285,9 @@ async fn one_token_serves_requests_at_once() {
 
 #[tokio::test]
 async fn a_refused_client_is_a_refused_sign_in() {
-    for (status, kind, tries) in [(400, FaultKind::SignIn, 1), (401, FaultKind::SignIn, 1), (503, FaultKind::Unavailable, 3)] {
+    for (status, kind, tries) in
+        [(400, FaultKind::SignIn, 1), (401, FaultKind::SignIn, 1), (503, FaultKind::Unavailable, 3)]
+    {
         let stand_in = serve(move |asked, _| reply(status, &[], format!("refused: {}", asked.body))).await;
         let mut options = options(&stand_in.base, oauth2(&stand_in.base));
         if let AuthOptions::Oauth2 { token_url, .. } = &mut options.auth {
@@ -276,7 +295,11 @@ async fn a_refused_client_is_a_refused_sign_in() {
         }
         let source = DataAccess::new(options, Arc::new(Recorder::default())).unwrap();
         let fault = source.fetch(&part(&stand_in.base, "/file")).await.err().unwrap();
-        assert_eq!((fault.kind, fault.stage, stand_in.asked().len()), (kind, Stage::SignIn, tries), "{fault}");
+        assert_eq!(
+            (fault.kind, fault.stage, stand_in.asked().len()),
+            (kind, Stage::SignIn, tries),
+            "{fault}"
+        );
         assert!(!fault.to_string().contains("client-secret"), "{fault}");
     }
 }
@@ -314,7 +337,8 @@ fn since(hours: i64) -> Window {
 fn hourly(asked: &Asked) -> Reply {
     let bound = |name: &str| asked.query[name].parse::<i64>().unwrap();
     let (start, end) = (bound("startTime"), bound("endTime"));
-    let hours: Vec<i64> = (start / HOUR..=end / HOUR).filter(|h| (start..=end).contains(&(h * HOUR))).collect();
+    let hours: Vec<i64> =
+        (start / HOUR..=end / HOUR).filter(|h| (start..=end).contains(&(h * HOUR))).collect();
     let entry = |hour: &i64| {
         let name = format!("WebSession.{}.{}.part-00000-0", (hour - 1) * HOUR, hour * HOUR);
         format!(r#"{{"@name":"{name}.gz","@href":"{}/{name}"}}"#, asked.path)
@@ -346,8 +370,10 @@ async fn slices_are_joined() {
     let (listing, stand_in) = listed(|asked, _| hourly(asked), scopes).await;
     let listing = listing.unwrap();
     let starts: BTreeSet<i64> = listing.parts.iter().map(|part| part.scope.start_ms).collect();
-    let expected: BTreeSet<i64> =
-        (0..).map(|n| (scopes.from_ms / HOUR + 1 + n) * HOUR).take_while(|ms| ms + HOUR <= now_ms()).collect();
+    let expected: BTreeSet<i64> = (0..)
+        .map(|n| (scopes.from_ms / HOUR + 1 + n) * HOUR)
+        .take_while(|ms| ms + HOUR <= now_ms())
+        .collect();
     assert_eq!(starts, expected);
     assert_eq!(listing.parts.len(), starts.len());
     assert!(listing.parts.is_sorted_by_key(|part| part.scope.start_ms));
@@ -395,9 +421,17 @@ async fn a_partial_listing_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_service_that_asks_to_wait_is_left_alone() {
+    let (listing, stand_in) = listed(|_, _| reply(503, &[("Retry-After", "3600")], ""), since(20)).await;
+    assert_eq!(listing.unwrap_err().kind, FaultKind::Unavailable);
+    assert_eq!(stand_in.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn no_available_files_with_any_status_but_two() {
     for status in [200, 400, 404, 500, 503] {
-        let (listing, stand_in) = listed(move |_, _| reply(status, &[], "No Available Files"), since(1)).await;
+        let (listing, stand_in) =
+            listed(move |_, _| reply(status, &[], "No Available Files"), since(1)).await;
         assert_eq!(listing.unwrap(), Listing::default(), "{status}");
         assert_eq!(stand_in.asked().len(), 1, "{status}");
     }
@@ -409,7 +443,8 @@ async fn no_available_files_with_any_status_but_two() {
 
 #[tokio::test]
 async fn a_page_that_cannot_be_read_is_asked_for_once_more() {
-    let (listing, _) = listed(|asked, nth| if nth == 0 { reply(200, &[], "<html>") } else { hourly(asked) }, since(3)).await;
+    let (listing, _) =
+        listed(|asked, nth| if nth == 0 { reply(200, &[], "<html>") } else { hourly(asked) }, since(3)).await;
     assert_eq!(listing.unwrap().parts.len(), 2);
     let (listing, stand_in) = listed(|_, _| reply(200, &[], "<html><title>Sorry</title>"), since(3)).await;
     let fault = listing.unwrap_err();
@@ -429,7 +464,8 @@ async fn empty_windows_ask_nothing() {
 
 #[tokio::test]
 async fn streams_are_configured_or_linked() {
-    let body = r#"{"le":{"@accountId":"1","link":[{"@rel":"self"},{"@rel":"survey"},{"@rel":"webSession"}]}}"#;
+    let body =
+        r#"{"le":{"@accountId":"1","link":[{"@rel":"self"},{"@rel":"survey"},{"@rel":"webSession"}]}}"#;
     let stand_in = serve(move |asked, _| match asked.path.as_str() {
         "/data_access_le/account/1/le" => reply(200, &[], body),
         _ => reply(404, &[], ""),
