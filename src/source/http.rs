@@ -18,7 +18,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response};
 use url::Url;
 
-use super::origin::{is_loopback, shown};
+use super::origin::is_loopback;
 use super::retry::{Cause, Failure};
 use crate::model::{Fault, FaultKind, Stage};
 
@@ -133,9 +133,8 @@ pub(super) fn network_failure(error: reqwest::Error, url: &Url, stage: Stage) ->
     Failure::new(cause, fault.advise(advice))
 }
 
-/// The error and its causes in one line, without the URL's query.
+/// The error and its causes in one line, without the URL.
 fn words(error: reqwest::Error) -> String {
-    let at = error.url().map(shown);
     let error = error.without_url();
     let mut text = error.to_string();
     let mut next = error.source();
@@ -146,10 +145,8 @@ fn words(error: reqwest::Error) -> String {
         }
         next = cause.source();
     }
-    match at {
-        Some(url) => format!("{text} ({url})"),
-        None => text,
-    }
+    // Says nothing that its causes do not say better.
+    text.strip_prefix("error sending request: ").map(str::to_owned).unwrap_or(text)
 }
 
 fn configured_roots() -> Result<Vec<Certificate>, Fault> {

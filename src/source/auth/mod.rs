@@ -29,7 +29,7 @@ use oauth2::Oauth2;
 /// The sign-in of one account.
 pub(super) enum Auth {
     Oauth1(Oauth1),
-    Oauth2(Oauth2),
+    Oauth2(Box<Oauth2>),
     Bearer(Bearer),
 }
 
@@ -57,7 +57,14 @@ impl Auth {
             }
             AuthOptions::Oauth2 { client_id, client_secret, token_url, domain_api_url } => {
                 let place = oauth2::TokenPlace::new(token_url.as_deref(), &domain_api_url, account)?;
-                Auth::Oauth2(Oauth2::new(client_id, client_secret, place, transport, retry.clone(), events))
+                Auth::Oauth2(Box::new(Oauth2::new(
+                    client_id,
+                    client_secret,
+                    place,
+                    transport,
+                    retry.clone(),
+                    events,
+                )))
             }
             AuthOptions::Bearer { token_file } => Auth::Bearer(Bearer::open(token_file)?),
         })
