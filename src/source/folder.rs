@@ -111,7 +111,7 @@ impl Folder {
         }
         let bytes = fs::metadata(first).map_err(|error| unreadable(first, &error))?.len();
         let Some(location) = first.to_str().map(str::to_owned) else {
-            let fault = Fault::new(FaultKind::Config, Stage::List, "its path is not UTF-8")
+            let fault = Fault::new(FaultKind::Damaged, Stage::List, "its path is not UTF-8")
                 .of(first.display())
                 .advise("rename the folder");
             self.entry_faults.push((Some(candidate.stream), fault));

@@ -18,7 +18,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response};
 use url::Url;
 
-use super::origin::is_loopback;
+use super::origin::{is_loopback, shown};
 use super::retry::{Cause, Failure};
 use crate::model::{Fault, FaultKind, Stage};
 
@@ -99,7 +99,9 @@ impl Transport {
 }
 
 async fn send(request: RequestBuilder, url: &Url, stage: Stage) -> Result<Response, Failure> {
-    request.send().await.map_err(|error| network_failure(error, url, stage))
+    let response = request.send().await.map_err(|error| network_failure(error, url, stage))?;
+    tracing::debug!(url = %shown(url), status = response.status().as_u16(), "answered");
+    Ok(response)
 }
 
 /// What a network error means: worth another try or not, and what the user can do.

@@ -6,7 +6,7 @@
 //! 9 GB, limit 64 MiB   -> Payload::File, mode 0600, without a name in the spool folder
 //! ```
 //!
-//! Memory grows with what arrives, never with what is declared.
+//! What is declared decides where a body goes; memory never holds more than its limit.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,12 +42,17 @@ pub(super) enum Beyond {
 pub(super) async fn whole(mut response: Response, room: &Room, stage: Stage) -> Result<Payload, Failure> {
     let url = response.url().clone();
     let declared = response.content_length();
-    let mut memory = BytesMut::new();
-    let mut file: Option<File> = None;
+    let fits = |bytes: u64| bytes <= room.max_memory_bytes;
+    let mut file = match declared {
+        Some(declared) if !fits(declared) => Some(spool(room, stage)?),
+        _ => None,
+    };
+    let expected = declared.filter(|declared| fits(*declared)).unwrap_or_default();
+    let mut memory = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
     let mut received: u64 = 0;
     while let Some(chunk) = response.chunk().await.map_err(|error| network_failure(error, &url, stage))? {
         received += chunk.len() as u64;
-        if file.is_none() && received > room.max_memory_bytes {
+        if file.is_none() && !fits(received) {
             let mut spooled = spool(room, stage)?;
             write(&mut spooled, &memory, stage).await?;
             memory = BytesMut::new();
@@ -64,7 +69,7 @@ pub(super) async fn whole(mut response: Response, room: &Room, stage: Stage) -> 
             Fault::new(FaultKind::Unavailable, stage, message).advise("check the network and run again");
         return Err(Failure::new(Cause::Broken, fault));
     }
-    let Some(mut file) = file else { return Ok(Payload::Memory(memory.freeze())) };
+    let Some(mut file) = file else { return Ok(Payload::Memory(tight(memory))) };
     file.flush().await.map_err(|error| unwritable(&error, stage))?;
     Ok(Payload::File(Arc::new(file.into_std().await), received))
 }
@@ -93,6 +98,14 @@ fn spool(room: &Room, stage: Stage) -> Result<File, Fault> {
         Beyond::Spool(None) => std::env::temp_dir(),
     };
     tempfile::tempfile_in(&folder).map(File::from_std).map_err(|error| unusable(&folder, &error, stage))
+}
+
+/// The bytes in about as much memory as they need: growing has doubled it now and then.
+fn tight(memory: BytesMut) -> Bytes {
+    if memory.capacity() - memory.len() > memory.len() / 8 {
+        return Bytes::copy_from_slice(&memory);
+    }
+    memory.freeze()
 }
 
 async fn write(file: &mut File, bytes: &[u8], stage: Stage) -> Result<(), Fault> {

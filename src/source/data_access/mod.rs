@@ -78,7 +78,11 @@ impl DataAccess {
         let answer = self.requests.get(&self.ask_document(&url, &unit, Retries::Full)).await;
         match answer.map_err(|failure| failure.fault.of(&unit))? {
             Answer::Body(body, _) => linked_streams(memory(&body)).map_err(|fault| fault.of(&unit)),
-            Answer::NoFiles => Ok(Vec::new()),
+            Answer::NoFiles => {
+                let why = "the base resource says that there are no files";
+                let fault = Fault::new(FaultKind::BadListing, Stage::List, why).of(&unit);
+                Err(fault.advise("name `streams` in the configuration"))
+            }
         }
     }
 
