@@ -11,7 +11,10 @@
 //! What can fail: a PATH that does not exist (all of it, before anything else is done), a file named
 //! by hand that is no part, two files for one part, and reading at fetch time.
 
-use std::collections::{BTreeMap, HashSet};
+mod found;
+mod kept;
+
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -20,17 +23,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::{BoxFuture, ready};
 
+use self::found::{Candidate, Found, NAME_PATTERN};
 use super::{Listing, Source};
-use crate::model::{
-    AccountId, Fault, FaultKind, Part, PartId, Payload, Scope, Stage, Stream, Window, parse_part_name,
-};
+use crate::model::{AccountId, Fault, FaultKind, Part, PartId, Payload, Stage, Stream, Window};
 
-/// What people and tools append to the service's names.
-const SUFFIXES: [&str; 5] = [".gz", ".pgp", ".gpg", ".asc", ".json"];
 /// Files up to this size are read into memory.
 const MAX_MEMORY_BYTES: u64 = 4 << 20;
-const NAME_PATTERN: &str = "name it {Agent|WebSession|Engagement|Survey}.{startMs}.{endMs}.part-{5 digits}-{n}[.gz] as the service does";
-
 /// The parts among some files and folders.
 pub struct Folder {
     account: AccountId,
@@ -46,19 +44,19 @@ impl Folder {
     /// # Errors
     /// `Config`: a path that cannot be read, or no part in any of them.
     pub fn open(account: AccountId, paths: &[PathBuf]) -> Result<Folder, Fault> {
-        let mut found = Found::default();
+        let mut found = Found::of(&account);
         for path in paths {
             found.add_path(path)?;
         }
         let mut folder = Folder {
-            account,
+            account: account.clone(),
             parts: Vec::new(),
             entry_faults: found.faults,
             warnings: Vec::new(),
             skipped: found.skipped,
         };
-        for (name, candidate) in found.files {
-            folder.add(name, &candidate)?;
+        for ((stream, name), candidate) in found.files {
+            folder.add(stream, name, &candidate)?;
         }
         if folder.parts.is_empty() && folder.entry_faults.is_empty() {
             let message = format!("no Data Access file in it ({} other files)", found.skipped);
@@ -89,10 +87,10 @@ impl Folder {
         self.entry_faults.iter().map(|(_, fault)| fault)
     }
 
-    fn add(&mut self, name: String, candidate: &Candidate) -> Result<(), Fault> {
+    fn add(&mut self, stream: Stream, name: String, candidate: &Candidate) -> Result<(), Fault> {
         let mut paths = candidate.paths.values();
         let Some(first) = paths.next() else { return Ok(()) };
-        let id = PartId { account: self.account.clone(), stream: candidate.stream, name };
+        let id = PartId { account: self.account.clone(), stream, name };
         for other in paths {
             let same = same_content(first, other).map_err(|error| unreadable(other, &error))?;
             if !same {
@@ -100,7 +98,7 @@ impl Folder {
                 let fault = Fault::new(FaultKind::Ambiguous, Stage::List, message)
                     .of(&id)
                     .advise("keep the right one of them and convert again");
-                self.entry_faults.push((Some(candidate.stream), fault));
+                self.entry_faults.push((Some(stream), fault));
                 return Ok(());
             }
             self.warnings.push(format!(
@@ -114,7 +112,7 @@ impl Folder {
             let fault = Fault::new(FaultKind::Damaged, Stage::List, "its path is not UTF-8")
                 .of(first.display())
                 .advise("rename the folder");
-            self.entry_faults.push((Some(candidate.stream), fault));
+            self.entry_faults.push((Some(stream), fault));
             return Ok(());
         };
         self.parts.push(Part { id, scope: candidate.scope, location, bytes: Some(bytes) });
@@ -178,94 +176,6 @@ impl Folder {
     }
 }
 
-/// The files that claim one part name.
-struct Candidate {
-    stream: Stream,
-    scope: Scope,
-    /// As found, by real path: the same file found twice is one.
-    paths: BTreeMap<PathBuf, PathBuf>,
-}
-
-#[derive(Default)]
-struct Found {
-    files: BTreeMap<String, Candidate>,
-    faults: Vec<(Option<Stream>, Fault)>,
-    skipped: u64,
-    /// Folders by their real paths, so that links make no loops.
-    seen: HashSet<PathBuf>,
-}
-
-impl Found {
-    /// A path given by hand.
-    fn add_path(&mut self, path: &Path) -> Result<(), Fault> {
-        let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-        if metadata.is_dir() {
-            return self.walk(path);
-        }
-        if !self.add_file(path)? {
-            let fault =
-                Fault::new(FaultKind::Damaged, Stage::List, "it is not named like a Data Access file")
-                    .of(path.display())
-                    .advise(NAME_PATTERN);
-            self.faults.push((None, fault));
-        }
-        Ok(())
-    }
-
-    fn walk(&mut self, top: &Path) -> Result<(), Fault> {
-        let mut folders = vec![top.to_owned()];
-        while let Some(folder) = folders.pop() {
-            let real = fs::canonicalize(&folder).map_err(|error| unreadable(&folder, &error))?;
-            if !self.seen.insert(real) {
-                continue;
-            }
-            let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-            let mut entries = entries.map_err(|error| unreadable(&folder, &error))?;
-            entries.sort_by_key(fs::DirEntry::file_name);
-            for entry in entries {
-                let name = entry.file_name();
-                if name.as_encoded_bytes().first().is_some_and(|first| b"._".contains(first)) {
-                    continue;
-                }
-                let path = entry.path();
-                match fs::metadata(&path) {
-                    Ok(metadata) if metadata.is_dir() => folders.push(path),
-                    Ok(metadata) if metadata.is_file() => {
-                        if !self.add_file(&path)? {
-                            self.skipped += 1;
-                        }
-                    }
-                    // Sockets, devices, links to nowhere.
-                    _ => self.skipped += 1,
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// False for a file that is not named like a part.
-    fn add_file(&mut self, path: &Path) -> Result<bool, Fault> {
-        let Some((name, stream, scope)) = path.file_name().and_then(|n| recognise(n.to_str()?)) else {
-            return Ok(false);
-        };
-        let real = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
-        let candidate =
-            self.files.entry(name).or_insert_with(|| Candidate { stream, scope, paths: BTreeMap::new() });
-        candidate.paths.entry(real).or_insert_with(|| path.to_owned());
-        Ok(true)
-    }
-}
-
-/// Part name, stream and scope of a file name, whatever suffixes it has gathered.
-fn recognise(file_name: &str) -> Option<(String, Stream, Scope)> {
-    let mut name = file_name;
-    while let Some(shorter) = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)) {
-        name = shorter;
-    }
-    let (stream, scope) = parse_part_name(name)?;
-    Some((name.to_owned(), stream, scope))
-}
-
 fn read(path: &Path) -> io::Result<Payload> {
     let mut file = File::open(path)?;
     let len = file.metadata()?.len();
@@ -298,12 +208,11 @@ fn same_content(one: &Path, other: &Path) -> io::Result<bool> {
     }
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Fault {
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> Fault {
     Fault::new(FaultKind::Config, Stage::List, error.to_string())
         .of(path.display())
         .advise("check the path and its permissions")
 }
 
 #[cfg(test)]
-#[path = "folder_tests.rs"]
 mod tests;

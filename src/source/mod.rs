@@ -29,6 +29,7 @@ mod data_access;
 mod folder;
 mod http;
 mod origin;
+mod part_name;
 mod receive;
 mod refusal;
 mod retry;

@@ -23,13 +23,11 @@ use crate::model::{
 };
 use crate::source::Listing;
 use crate::source::origin::Origins;
+use crate::source::part_name;
 use crate::source::refusal::{is_markup, says_no_files, service_text};
 
 /// A listing without files.
 pub(super) const EMPTY: &[u8] = br#"{"dataAccessFiles":{}}"#;
-const MAX_NAME_BYTES: usize = 200;
-/// Characters of an unusable name in a message.
-const MAX_SHOWN_NAME: usize = 80;
 
 /// Gathers the parts of all slices of one listing.
 pub(super) struct Gathering<'a> {
@@ -151,7 +149,7 @@ impl<'a> Gathering<'a> {
 
     fn note_id(&mut self, id: &str) {
         if id != self.account.as_str() {
-            self.foreign_ids.insert(shown_name(id));
+            self.foreign_ids.insert(part_name::shown(id));
         }
     }
 
@@ -182,7 +180,7 @@ impl<'a> Gathering<'a> {
         };
         let name = listed.strip_suffix(".gz").unwrap_or(listed);
         let refuse = |kind, why: &str| self.unusable(listed, kind, why);
-        check_name(name).map_err(|why| refuse(FaultKind::BadListing, why))?;
+        part_name::check(name).map_err(|why| refuse(FaultKind::BadListing, why))?;
         let scope = match parse_part_name(name) {
             Some((stream, _)) if stream != self.stream => {
                 return Err(refuse(FaultKind::WrongType, &format!("it is a file of {stream}")));
@@ -206,7 +204,7 @@ impl<'a> Gathering<'a> {
     fn unusable(&self, name: &str, kind: FaultKind, why: &str) -> Fault {
         let unit = match name {
             "" => format!("an entry of {}/{}", self.account, self.stream),
-            name => format!("{}/{}/{}", self.account, self.stream, shown_name(name)),
+            name => format!("{}/{}/{}", self.account, self.stream, part_name::shown(name)),
         };
         Fault::new(kind, Stage::List, why)
             .of(unit)
@@ -294,32 +292,6 @@ fn parse_date(text: &str) -> Option<i64> {
         .map(|date| date.timestamp_millis())
 }
 
-/// Names go into ledgers, columns and messages, and their users may make paths of them.
-fn check_name(name: &str) -> Result<(), &'static str> {
-    // Zero-width and direction marks make one name look like another.
-    let deceives = |c: char| matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    if name.is_empty() {
-        Err("its name is empty")
-    } else if name.len() > MAX_NAME_BYTES {
-        Err("its name is longer than 200 bytes")
-    } else if name.contains(['/', '\\']) || name == "." || name.contains("..") {
-        Err("its name could be a path")
-    } else if name.chars().any(|c| c.is_control() || deceives(c)) {
-        Err("its name holds control characters")
-    } else {
-        Ok(())
-    }
-}
-
-/// A name for messages: escaped and cut.
-fn shown_name(name: &str) -> String {
-    let escaped = name.escape_debug().to_string();
-    match escaped.char_indices().nth(MAX_SHOWN_NAME) {
-        Some((end, _)) => format!("{}…", escaped.get(..end).unwrap_or_default()),
-        None => escaped,
-    }
-}
-
 fn markup(body: &[u8]) -> Fault {
     let said = service_text(body).unwrap_or_default();
     bad(&format!("HTML or XML came instead of JSON: \"{said}\""))
@@ -338,5 +310,4 @@ fn bad(why: &str) -> Fault {
 }
 
 #[cfg(test)]
-#[path = "listing_tests.rs"]
 mod tests;

@@ -1,3 +1,4 @@
+use super::found::recognise;
 use super::*;
 use crate::model::Scope;
 
@@ -112,4 +113,33 @@ async fn large_files_stay_on_disk() {
     );
     fs::remove_file(path).unwrap();
     assert_eq!(folder.fetch(&parts[0]).await.err().unwrap().kind, FaultKind::Unavailable);
+}
+
+#[tokio::test]
+async fn parts_that_a_run_kept_are_found_by_their_notes() {
+    let top = tempfile::tempdir().unwrap();
+    let note = |account: &str, name: &str, bytes: usize| {
+        serde_json::json!({
+            "version": 1, "account": account, "stream": "survey", "name": name,
+            "scope_start_ms": 10, "scope_end_ms": 20, "bytes": bytes, "reason": "damaged",
+        })
+        .to_string()
+    };
+    let bin = put(top.path(), "raw/odd_name-00ff.bin", "bytes");
+    let json = put(top.path(), "raw/odd_name-00ff.json", &note("1", "odd name", 5));
+    for paths in [vec![top.path().to_owned()], vec![bin.clone(), json.clone()], vec![bin.clone()]] {
+        let folder = Folder::open(account(), &paths).unwrap();
+        let listing = list(&folder, Stream::Survey).await;
+        assert_eq!(listing.parts.len(), 1, "{:?}", listing.entry_faults);
+        assert_eq!(listing.parts[0].id.name, "odd name");
+        assert_eq!(listing.parts[0].scope, Scope { start_ms: 10, end_ms: 20 });
+        assert!(listing.warnings.is_empty() && listing.entry_faults.is_empty());
+        assert_eq!(folder.fetch(&listing.parts[0]).await.unwrap().len(), 5);
+    }
+    for odd in [note("2", "odd name", 5), note("1", "../name", 5), note("1", "odd name", 6)] {
+        fs::write(&json, odd).unwrap();
+        let folder = Folder::open(account(), &[top.path().to_owned()]).unwrap();
+        assert_eq!(folder.entry_faults().count(), 1);
+        assert!(list(&folder, Stream::Survey).await.parts.is_empty());
+    }
 }
