@@ -8,8 +8,9 @@
 //!                                                   bytes: no part, but an `Ambiguous` fault
 //! ```
 //!
-//! What can fail: a PATH that does not exist (all of it, before anything else is done), a file named
-//! by hand that is no part, two files for one part, and reading at fetch time.
+//! A part that a run kept under `raw/` is known by the note beside it. What can fail: a PATH that does
+//! not exist (all of it, before anything else is done), a file named by hand that is no part, two files
+//! for one part, and reading at fetch time.
 
 mod found;
 mod kept;
