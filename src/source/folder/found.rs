@@ -1,0 +1,123 @@
+//! Looks for parts on disk: by the service's file names, and by the notes beside parts that a run kept.
+//!
+//! ```text
+//! exports/Survey.10.20.part-00000-0.gz.pgp        -> Survey.10.20.part-00000-0
+//! raw/Survey.10.20.part-00000-0-<hash>.bin, .json -> the name that the note tells
+//! exports/notes.txt                               -> left out and counted; a fault when named by hand
+//! ```
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::kept::{self, Kept};
+use super::unreadable;
+use crate::model::{AccountId, Fault, FaultKind, Scope, Stage, Stream, parse_part_name};
+
+/// What people and tools append to the service's names.
+const SUFFIXES: [&str; 5] = [".gz", ".pgp", ".gpg", ".asc", ".json"];
+pub(super) const NAME_PATTERN: &str = "name it {Agent|WebSession|Engagement|Survey}.{startMs}.{endMs}.part-{5 digits}-{n}[.gz] as the service does";
+
+/// The files that claim one part name.
+pub(super) struct Candidate {
+    pub(super) scope: Scope,
+    /// As found, by real path: the same file found twice is one.
+    pub(super) paths: BTreeMap<PathBuf, PathBuf>,
+}
+
+/// What the walk met so far.
+pub(super) struct Found<'a> {
+    account: &'a AccountId,
+    /// By stream and part name.
+    pub(super) files: BTreeMap<(Stream, String), Candidate>,
+    pub(super) faults: Vec<(Option<Stream>, Fault)>,
+    pub(super) skipped: u64,
+    /// Folders by their real paths, so that links make no loops.
+    seen: HashSet<PathBuf>,
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn of(account: &'a AccountId) -> Found<'a> {
+        Found { account, files: BTreeMap::new(), faults: Vec::new(), skipped: 0, seen: HashSet::new() }
+    }
+
+    /// A path given by hand.
+    pub(super) fn add_path(&mut self, path: &Path) -> Result<(), Fault> {
+        let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+        if metadata.is_dir() {
+            return self.walk(path);
+        }
+        if !self.add_file(path)? {
+            let fault =
+                Fault::new(FaultKind::Damaged, Stage::List, "it is not named like a Data Access file")
+                    .of(path.display())
+                    .advise(NAME_PATTERN);
+            self.faults.push((None, fault));
+        }
+        Ok(())
+    }
+
+    fn walk(&mut self, top: &Path) -> Result<(), Fault> {
+        let mut folders = vec![top.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let real = fs::canonicalize(&folder).map_err(|error| unreadable(&folder, &error))?;
+            if !self.seen.insert(real) {
+                continue;
+            }
+            let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+            let mut entries = entries.map_err(|error| unreadable(&folder, &error))?;
+            entries.sort_by_key(fs::DirEntry::file_name);
+            for entry in entries {
+                let name = entry.file_name();
+                if name.as_encoded_bytes().first().is_some_and(|first| b"._".contains(first)) {
+                    continue;
+                }
+                let path = entry.path();
+                match fs::metadata(&path) {
+                    Ok(metadata) if metadata.is_dir() => folders.push(path),
+                    Ok(metadata) if metadata.is_file() => {
+                        if !self.add_file(&path)? {
+                            self.skipped += 1;
+                        }
+                    }
+                    // Sockets, devices, links to nowhere.
+                    _ => self.skipped += 1,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// False for a file that is no part.
+    fn add_file(&mut self, path: &Path) -> Result<bool, Fault> {
+        let named = path.file_name().and_then(|name| recognise(name.to_str()?));
+        let (name, stream, scope) = match named {
+            Some(named) => named,
+            None => match kept::look(path, self.account) {
+                Kept::Other => return Ok(false),
+                Kept::Note => return Ok(true),
+                Kept::Part(name, stream, scope) => (name, stream, scope),
+                Kept::Unusable(fault) => {
+                    self.faults.push((None, fault));
+                    return Ok(true);
+                }
+            },
+        };
+        let real = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
+        let claimed = self.files.entry((stream, name));
+        let candidate = claimed.or_insert_with(|| Candidate { scope, paths: BTreeMap::new() });
+        candidate.paths.entry(real).or_insert_with(|| path.to_owned());
+        Ok(true)
+    }
+}
+
+/// Part name, stream and scope of a file name, whatever suffixes it has gathered.
+pub(super) fn recognise(file_name: &str) -> Option<(String, Stream, Scope)> {
+    let mut name = file_name;
+    while let Some(shorter) = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)) {
+        name = shorter;
+    }
+    let (stream, scope) = parse_part_name(name)?;
+    Some((name.to_owned(), stream, scope))
+}
