@@ -167,7 +167,11 @@ mod tests {
         ];
         for (bytes, word, at) in table {
             let fault = open(&bytes).unwrap_err();
-            assert_eq!((fault.kind, fault.place.clone()), (FaultKind::Damaged, Some(Place::Byte(at))), "{fault}");
+            assert_eq!(
+                (fault.kind, fault.place.clone()),
+                (FaultKind::Damaged, Some(Place::Byte(at))),
+                "{fault}"
+            );
             assert!(fault.message.contains(word), "{fault}");
         }
     }

@@ -54,7 +54,9 @@ pub fn open<'k>(
         let whole: Bytes<'k> = Box::new(Cursor::new(head).chain(bytes));
         let peeled: Bytes<'k> = match layer {
             Layer::Json => return Ok(Box::new(Capped::new(whole, payload.len(), *limits))),
-            Layer::Empty if depth == 0 => return Err(damaged("the file is empty").advise("fetch the part again")),
+            Layer::Empty if depth == 0 => {
+                return Err(damaged("the file is empty").advise("fetch the part again"));
+            }
             Layer::Empty => return Ok(Box::new(io::empty())),
             Layer::Gzip => Box::new(Gzip::new(BufReader::with_capacity(BUFFER, whole), depth == 0)),
             Layer::PgpArmor => pgp::armored(whole, keys),

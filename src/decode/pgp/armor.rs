@@ -175,12 +175,10 @@ impl<R: BufRead> Armor<R> {
     fn headers(&mut self) -> io::Result<()> {
         self.encoded.clear();
         loop {
-            let mut line = Vec::new();
-            let mut bounded = (&mut self.text).take(MAX_HEADER as u64);
-            bounded.read_until(b'\n', &mut line)?;
+            let (line, ended) = self.header_line()?;
             let content = line.trim_ascii();
-            if line.is_empty() {
-                return Err(damaged("the armor ends early"));
+            if content.is_empty() && ended {
+                return Ok(());
             }
             if content.is_empty() {
                 continue;
@@ -191,6 +189,24 @@ impl<R: BufRead> Armor<R> {
             }
             let rest: Vec<u8> = if is_header { after_headers(content) } else { content.to_vec() };
             return self.put_back(&rest);
+        }
+    }
+
+    /// A line, and whether it ended before padding or the END line (in one that is no header).
+    fn header_line(&mut self) -> io::Result<(Vec<u8>, bool)> {
+        let mut line = Vec::new();
+        loop {
+            match self.peek()? {
+                None => return Err(damaged("the armor ends early")),
+                Some(b'=' | b'-') if !line.contains(&b':') => return Ok((line, true)),
+                Some(byte) => {
+                    self.text.consume(1);
+                    line.push(byte);
+                    if byte == b'\n' || line.len() >= MAX_HEADER {
+                        return Ok((line, false));
+                    }
+                }
+            }
         }
     }
 
@@ -383,7 +399,7 @@ mod tests {
             "-----BEGIN PGP MESSAGE-----\n\n".to_owned(),
             format!("{plain}more text"),
             format!("text {plain}"),
-            plain.replace("AQID", "A*ID"),
+            plain.replace("AwQF", "A*QF"),
             plain.replace("-----BEGIN", "-----START"),
         ] {
             assert!(blocks(text.as_bytes()).is_err(), "{text}");

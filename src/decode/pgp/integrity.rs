@@ -71,7 +71,12 @@ pub(super) struct Sealed<R> {
 
 impl<R: Read> Sealed<R> {
     /// Reads the random bytes at the start, `prefix` many.
-    pub(super) fn new(mut inner: R, prefix: usize, size_hint: usize, outcome: Outcome) -> io::Result<Sealed<R>> {
+    pub(super) fn new(
+        mut inner: R,
+        prefix: usize,
+        size_hint: usize,
+        outcome: Outcome,
+    ) -> io::Result<Sealed<R>> {
         let mut start = vec![0; prefix];
         let n = read_full(&mut inner, &mut start)?;
         let mut hash = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);

@@ -12,6 +12,7 @@ use std::fs;
 use std::io::Read;
 
 use sequoia_openpgp::cert::CertParser;
+use sequoia_openpgp::cert::amalgamation::ValidateAmalgamation;
 use sequoia_openpgp::crypto::{Password, S2K};
 use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{SecretKeyMaterial, SecretParts, UnspecifiedRole};
@@ -50,6 +51,10 @@ impl HeldKey {
             Some(KeyHandle::KeyID(id)) => *id == self.id,
             Some(KeyHandle::Fingerprint(fingerprint)) => *fingerprint == self.fingerprint,
         }
+    }
+
+    pub(super) fn id_hex(&self) -> String {
+        self.id.to_hex()
     }
 }
 
@@ -138,7 +143,7 @@ impl Keyring {
         if self.keys.is_empty() {
             return "none".to_owned();
         }
-        self.keys.iter().map(|key| key.id.to_hex()).collect::<Vec<_>>().join(", ")
+        self.keys.iter().map(HeldKey::id_hex).collect::<Vec<_>>().join(", ")
     }
 
     fn warn(&mut self, name: &str, bytes: &[u8]) {
@@ -217,11 +222,8 @@ fn unlock(name: &str, bytes: &[u8], passphrase: Option<&Password>) -> Result<Vec
     };
     let mut held = Vec::new();
     let mut stubs = false;
-    let mut next = if bytes.is_empty() {
-        None
-    } else {
-        Some(PacketParser::from_bytes(bytes).map_err(unreadable)?)
-    };
+    let mut next =
+        if bytes.is_empty() { None } else { Some(PacketParser::from_bytes(bytes).map_err(unreadable)?) };
     while let Some(PacketParserResult::Some(parser)) = next {
         let (packet, rest) = parser.next().map_err(unreadable)?;
         let key: Key<SecretParts, UnspecifiedRole> = match packet {

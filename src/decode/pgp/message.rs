@@ -17,9 +17,7 @@ use sequoia_openpgp::crypto::SymmetricAlgorithm;
 use sequoia_openpgp::crypto::symmetric::{BlockCipherMode, Decryptor, UnpaddingMode};
 use sequoia_openpgp::packet::PKESK;
 use sequoia_openpgp::parse::buffered_reader::{Generic, Memory};
-use sequoia_openpgp::parse::{
-    Cookie, Dearmor, PacketParser, PacketParserBuilder, PacketParserResult, Parse,
-};
+use sequoia_openpgp::parse::{Cookie, Dearmor, PacketParser, PacketParserBuilder, PacketParserResult, Parse};
 
 use super::integrity::{Outcome, Sealed, Unsealed, Watched};
 use super::keys::{HeldKey, Keyring};

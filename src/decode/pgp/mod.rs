@@ -13,6 +13,8 @@
 //! Errors inside this room are [`DecryptError`]s that travel in `io::Error`s; `decode` makes faults of them.
 
 mod armor;
+#[cfg(test)]
+pub(super) mod gnupg;
 mod integrity;
 mod keys;
 mod message;
@@ -65,8 +67,8 @@ pub(super) fn is_binary(head: &[u8]) -> bool {
     let Some((first, rest)) = head.split_first() else { return false };
     let (tag, length_bytes) = match first {
         0xC0..=0xFF => match rest.first() {
-            Some(0..192 | 224..255) => (first & 0x3F, 1),
-            Some(192..224) => (first & 0x3F, 2),
+            Some(0..=191 | 224..=254) => (first & 0x3F, 1),
+            Some(192..=223) => (first & 0x3F, 2),
             _ => (first & 0x3F, 5),
         },
         0x80..=0xBF => ((first >> 2) & 0x0F, [1, 2, 4, 0].get(usize::from(first & 3)).copied().unwrap_or(0)),

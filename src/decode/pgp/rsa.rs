@@ -70,7 +70,9 @@ impl Decryptor for OneUse<'_> {
                 let mut padded = vec![0; pad];
                 padded.extend_from_slice(c.value());
                 let mut out = Protected::new(key.min_output_size());
-                key.decrypt(&padded, &mut out).map(|plain| SessionKey::from(&*plain)).map_err(|_| refused())?
+                key.decrypt(&padded, &mut out)
+                    .map(|plain| SessionKey::from(&*plain))
+                    .map_err(|_| refused())?
             }
         };
         // Algorithm, key and checksum: sequoia indexes into it without looking.
@@ -146,7 +148,9 @@ mod tests {
 
     #[test]
     fn remainders() {
-        for (value, modulus) in [(0u64, 3u64), (2, 3), (3, 3), (1_000_000_007, 65_521), (u64::MAX, 0xFFFF_FFFE)] {
+        for (value, modulus) in
+            [(0u64, 3u64), (2, 3), (3, 3), (1_000_000_007, 65_521), (u64::MAX, 0xFFFF_FFFE)]
+        {
             let expected = value % modulus;
             let bytes = modulus.to_be_bytes();
             let first = bytes.iter().position(|b| *b != 0).unwrap();
