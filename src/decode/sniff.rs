@@ -3,7 +3,9 @@
 use super::pgp;
 
 /// Bytes looked at.
-pub(super) const HEAD: usize = 1024;
+pub(super) const HEAD: usize = 16 * 1024;
+/// Bytes among which control characters tell binary data.
+const BINARY_HEAD: usize = 512;
 
 /// What a stream of bytes is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +64,9 @@ pub(super) fn sniff(head: &[u8]) -> Layer {
         [] | [b'{' | b'[' | b'"', ..] => Layer::Json,
         [b'<', ..] => Layer::Foreign(markup(text)),
         _ if pgp::is_binary(head) => Layer::PgpBinary,
-        _ if text.iter().any(|b| *b < b' ' && !b.is_ascii_whitespace()) => Layer::Foreign("binary data"),
+        _ if text.iter().take(BINARY_HEAD).any(|b| *b < b' ' && !b.is_ascii_whitespace()) => {
+            Layer::Foreign("binary data")
+        }
         // A cut first line before sound ones costs that line only.
         _ if text.contains(&b'{') => Layer::Json,
         _ => Layer::Foreign("text that is not JSON"),

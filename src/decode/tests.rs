@@ -66,7 +66,7 @@ fn layers_in_any_order() {
     assert_eq!(read(halves, &keys, &DecodeLimits::default()).unwrap(), b"{\"a\":1}");
     let halves = [GPG.encrypt(to, b"{\"a\":"), GPG.encrypt(to, b"1}")].concat();
     assert_eq!(read(halves, &keys, &DecodeLimits::default()).unwrap(), b"{\"a\":1}");
-    let blanks = [vec![b' '; 5000], lines(1)].concat();
+    let blanks = [vec![b' '; 40_000], lines(1)].concat();
     assert_eq!(plain(blanks.clone()).unwrap(), blanks);
 }
 
@@ -156,6 +156,20 @@ fn bombs() {
     (0..MAX_LAYERS).for_each(|_| nested = gzip(&nested));
     assert_eq!(plain(nested.clone()).unwrap(), lines(1));
     assert_eq!(plain(gzip(&nested)).unwrap_err().kind, FaultKind::CapExceeded);
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(
+        start in 0usize..7,
+        bytes in proptest::collection::vec(0u8.., 0..300),
+    ) {
+        let starts: [&[u8]; 7] = [
+            b"", b"\x1F\x8B\x08\0\0\0\0\0\0\xFF", b"-----BEGIN PGP MESSAGE-----\n\n", &[0x85, 0, 5, 3],
+            &[0xC1, 3, 3], &[0xD2, 0xE4, 1], &[0x99, 0, 1, 4],
+        ];
+        let _ = plain([starts[start], &bytes].concat());
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ use super::damaged;
 pub(super) enum BlockKind {
     Message,
     PublicKey,
-    PrivateKey,
+    SecretKey,
     Other,
 }
 
@@ -92,7 +92,7 @@ impl<R: BufRead> Armor<R> {
         Ok(Some(match label {
             "MESSAGE" => BlockKind::Message,
             "PUBLIC KEY BLOCK" => BlockKind::PublicKey,
-            "PRIVATE KEY BLOCK" => BlockKind::PrivateKey,
+            "PRIVATE KEY BLOCK" => BlockKind::SecretKey,
             _ => BlockKind::Other,
         }))
     }
@@ -385,6 +385,26 @@ mod tests {
         let mut bytes = Vec::new();
         armor.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, b"one");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_cut_and_any_bytes_end(
+            bytes in proptest::collection::vec(0u8.., 0..400),
+            line in 1usize..90,
+            cut in 0usize..700,
+            junk in "[-=A-Za-z0-9:+/ \n\r\t*]{0,40}",
+            chunk in 1usize..50,
+        ) {
+            let text = armored(&bytes, line, "\n");
+            let cut = cut.min(text.len() - 2);
+            proptest::prop_assert!(blocks(&text.as_bytes()[..cut]).is_err() || cut == 0);
+            let mixed = format!("{}{junk}{}", &text[..cut], &text[cut..]);
+            let mut armor = Armor::new(io::BufReader::with_capacity(chunk, mixed.as_bytes()));
+            while let Ok(Some(_)) = armor.next_block() {
+                let _ = armor.read_to_end(&mut Vec::new());
+            }
+        }
     }
 
     #[test]

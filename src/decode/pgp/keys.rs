@@ -21,7 +21,7 @@ use sequoia_openpgp::policy::StandardPolicy;
 use sequoia_openpgp::types::RevocationStatus;
 use sequoia_openpgp::{Cert, Fingerprint, KeyHandle, KeyID, Packet};
 
-use super::armor::{Armor, BlockKind};
+use super::armor::Armor;
 use super::rsa::Opener;
 use crate::model::{Fault, FaultKind, PgpOptions, Secret, Stage};
 
@@ -195,21 +195,19 @@ fn key_fault(name: &str, message: impl Into<String>) -> Fault {
     Fault::new(FaultKind::KeyMissing, Stage::Decrypt, message).of(name)
 }
 
-/// The binary keys of a file, whether armored (one or several blocks) or not.
+/// The binary secret keys of a file, armored (one or several blocks, whatever is around them) or not.
 fn dearmored(name: &str, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+    const BEGIN: &[u8] = b"-----BEGIN PGP PRIVATE KEY BLOCK-----";
     if bytes.first().is_some_and(|first| first & 0x80 != 0 && *first != 0xEF) {
         return Ok(bytes.to_vec());
     }
-    let mut armor = Armor::new(bytes);
     let mut keys = Vec::new();
-    let unreadable = |error| {
-        key_fault(name, format!("the key file cannot be read: {}", super::decrypt_error(error)))
-            .advise("export the key again with gpg --armor --export-secret-keys")
-    };
-    while let Some(kind) = armor.next_block().map_err(unreadable)? {
-        if kind == BlockKind::PrivateKey {
-            armor.read_to_end(&mut keys).map_err(unreadable)?;
-        }
+    for at in memchr::memmem::find_iter(bytes, BEGIN) {
+        let mut block = Armor::new(bytes.get(at..).unwrap_or_default());
+        block.next_block().and_then(|_| block.read_to_end(&mut keys)).map_err(|error| {
+            key_fault(name, format!("the key file cannot be read: {}", super::decrypt_error(error)))
+                .advise("export the key again with gpg --armor --export-secret-keys")
+        })?;
     }
     Ok(keys)
 }

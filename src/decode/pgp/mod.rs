@@ -220,7 +220,7 @@ impl<'a, R: BufRead + Send + 'a> Read for Armored<'a, R> {
                 }
                 // The sender's public key says nothing about the content.
                 Some(BlockKind::PublicKey) => {}
-                Some(BlockKind::PrivateKey) => return Err(damaged("it is a secret key, not a message")),
+                Some(BlockKind::SecretKey) => return Err(damaged("it is a secret key, not a message")),
                 Some(BlockKind::Other) => {
                     return Err(damaged("an armored block that is neither a message nor a public key"));
                 }

@@ -117,6 +117,19 @@ fn without_integrity_protection() {
         assert_eq!(strict.decrypt(message.as_bytes()), Err(DecryptError::Unprotected), "{args}");
         assert_eq!(lax.decrypt(message.as_bytes()).as_deref(), Ok(TEXT), "{args}");
     }
+    // Nothing tells that such a message was altered; but whatever it decrypts to, it is read or refused.
+    let small = Keyring::from_bytes(&[GPG.secret("small")], None, true).unwrap();
+    for args in ["", "--compress-algo none", "-u second@example.org --sign --compress-algo bzip2"] {
+        let bytes = GPG.encrypt(&format!("-r small@example.org --rfc2440 {args}"), TEXT);
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut bad = bytes.clone();
+                bad[at] ^= 1 << bit;
+                let _ = io::copy(&mut super::binary(Box::new(&bad[..]), &small), &mut io::sink());
+            }
+            assert!(io::copy(&mut super::binary(Box::new(&bytes[..at]), &small), &mut io::sink()).is_err());
+        }
+    }
     let protected = GPG.armored("-r plain@example.org", TEXT);
     assert_eq!(lax.decrypt(protected.as_bytes()).as_deref(), Ok(TEXT));
 }
@@ -186,6 +199,8 @@ fn key_files() {
         (&binary, &None, 1),
         (&locked, &right, 2),
         (&stub, &right, 1),
+        (&[b"my key\r\n\r\n".to_vec(), several.clone(), b"the end".to_vec()].concat(), &None, 2),
+        (&[GPG.public("plain").into_bytes(), several.clone()].concat(), &None, 2),
     ] {
         let ring = load(content, passphrase).unwrap();
         assert_eq!(ring.keys().len(), count);
@@ -197,7 +212,8 @@ fn key_files() {
         (&locked, &wrong, "does not unlock"),
         (GPG.public("plain").as_bytes(), &None, "no secret key"),
         (b"", &None, "no secret key"),
-        (b"not a key", &None, "cannot be read"),
+        (b"not a key", &None, "no secret key"),
+        (&several[..several.len() - 200], &None, "cannot be read"),
         (&binary[..100], &None, "PGP key"),
     ] {
         let fault = load(content, passphrase).err().unwrap();
@@ -218,17 +234,44 @@ fn old_keys_are_warned_about_once() {
     assert!(Keyring::empty().is_empty() && !ring.is_empty());
 }
 
-/// Not a test of correctness: prints how many values a second are opened beside the bare RSA rate.
+/// Prints rates: values a second beside bare RSA operations, and megabytes of JSON a second of whole files.
 #[test]
 #[ignore = "a measurement"]
-fn rate_of_small_values() {
+fn rates() {
+    use sequoia_openpgp::packet::PKESK;
+    use sequoia_openpgp::parse::Parse;
+    let time = |count: usize, work: &dyn Fn()| {
+        let start = std::time::Instant::now();
+        (0..count).for_each(|_| work());
+        count as f64 / start.elapsed().as_secs_f64()
+    };
     let keys = ring(&["plain"]);
     let message = GPG.armored("-r plain@example.org", &[b'x'; 1024]);
-    let time = |work: &dyn Fn()| {
-        let start = std::time::Instant::now();
-        (0..500).for_each(|_| work());
-        500.0 / start.elapsed().as_secs_f64()
-    };
-    let whole = time(&|| drop(keys.decrypt(message.as_bytes()).unwrap()));
-    println!("{whole:.0} values/s");
+    let binary = GPG.encrypt("-r plain@example.org", b"x");
+    let mut session_key = Vec::new();
+    packets::next(&binary[..]).unwrap().unwrap().1.read_to_end(&mut session_key).unwrap();
+    let session_key = PKESK::from_bytes(&session_key).unwrap();
+    for _ in 0..3 {
+        let bare =
+            time(500, &|| drop(session_key.decrypt(&mut keys.keys()[0].opener.decryptor(), None).unwrap()));
+        let values = time(500, &|| drop(keys.decrypt(message.as_bytes()).unwrap()));
+        println!("{values:.0} values/s, {bare:.0} RSA/s: {:.1} %", 100.0 * values / bare);
+    }
+    // Does not compress, as gzip inside does not.
+    let noise: Vec<u8> = (0..8_000_000u64)
+        .flat_map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17).wrapping_mul(n | 1).to_le_bytes())
+        .collect();
+    let to = "-r plain@example.org --compress-algo none";
+    for (name, file) in
+        [("binary", GPG.encrypt(to, &noise)), ("armored", GPG.encrypt(&format!("{to} --armor"), &noise))]
+    {
+        let file = bytes::Bytes::from(file);
+        let rate = time(5, &|| {
+            let source = Box::new(io::Cursor::new(file.clone()));
+            let mut text =
+                if name == "binary" { super::binary(source, &keys) } else { super::armored(source, &keys) };
+            assert_eq!(io::copy(&mut text, &mut io::sink()).unwrap(), noise.len() as u64);
+        });
+        println!("{name}: {:.0} MB/s", rate * noise.len() as f64 / 1e6);
+    }
 }
