@@ -23,6 +23,7 @@ mod rsa;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -38,6 +39,7 @@ const BUFFER: usize = 64 * 1024;
 impl Decrypt for Keyring {
     fn decrypt(&self, text: &[u8]) -> Result<Vec<u8>, DecryptError> {
         let max_bytes = self.max_plaintext_bytes();
+        let text = &*unescaped(text);
         let mut plaintext = Vec::with_capacity(text.len().min(1 << 20));
         Armored::new(text, self)
             .take(max_bytes.saturating_add(1))
@@ -48,6 +50,28 @@ impl Decrypt for Keyring {
         }
         Ok(plaintext)
     }
+}
+
+/// Without what a second round of JSON escaping left behind: armor itself knows no backslash.
+fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', text).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        plain.push(match byte {
+            b'\\' => match bytes.next() {
+                Some(b'n') => b'\n',
+                Some(b'r') => b'\r',
+                Some(b't') => b'\t',
+                Some(other) => *other,
+                None => *byte,
+            },
+            other => *other,
+        });
+    }
+    Cow::Owned(plain)
 }
 
 /// The joined plaintexts of a text of armored messages.

@@ -138,16 +138,15 @@ mod tests {
     #[test]
     fn every_kind_of_length() {
         let two_octets = [[0xD2, 0xC0, 0x00].as_slice(), &[7; 192]].concat();
-        let table: [(&[u8], Vec<(u8, Vec<u8>)>); 7] = [
-            (&[], vec![]),
+        for (bytes, expected) in [
+            (&[][..], vec![]),
             (&[0x84, 2, 8, 9, 0xA4, 0], vec![(1, vec![8, 9]), (9, vec![])]),
             (&[0x85, 0, 1, 5], vec![(1, vec![5])]),
             (&[0x86, 0, 0, 0, 1, 5], vec![(1, vec![5])]),
             (&[0x87, 1, 2], vec![(1, vec![1, 2])]),
             (&[0xD2, 0xE1, 1, 2, 0xE0, 3, 0], vec![(18, vec![1, 2, 3])]),
             (&two_octets, vec![(18, vec![7; 192])]),
-        ];
-        for (bytes, expected) in table {
+        ] {
             assert_eq!(all(bytes).unwrap(), expected, "{bytes:?}");
         }
     }

@@ -15,14 +15,14 @@ use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
 
 /// A secret key, unlocked and ready.
 pub(super) enum Opener {
-    AwsLc { key: Box<Pkcs1PrivateDecryptingKey>, public: Key<PublicParts, UnspecifiedRole> },
+    AwsLc { key: Pkcs1PrivateDecryptingKey, public: Box<Key<PublicParts, UnspecifiedRole>> },
     Sequoia(Box<KeyPair>),
 }
 
 impl Opener {
     pub(super) fn new(pair: KeyPair) -> Opener {
         match aws_lc(&pair) {
-            Some(key) => Opener::AwsLc { key: Box::new(key), public: pair.public().clone() },
+            Some(key) => Opener::AwsLc { key, public: Box::new(pair.public().clone()) },
             None => Opener::Sequoia(Box::new(pair)),
         }
     }

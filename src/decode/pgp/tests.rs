@@ -69,12 +69,29 @@ fn around_the_message() {
         (message.replace('\n', "\n\n"), TEXT),
         (message.replace('\n', " "), TEXT),
         (message.trim().to_owned(), TEXT),
+        (message.replace('\n', "\\n").replace('/', "\\/"), TEXT),
+        (message.replace('\n', "\\r\\n"), TEXT),
         (format!("{head}\nVersion: GnuPG v2\nComment: x\n\n{body}"), TEXT),
         (format!("{head}\n\n{unsummed}\n{end}"), TEXT),
     ] {
         assert!(looks(&text), "{text}");
         assert_eq!(keys.decrypt(text.as_bytes()).as_deref(), Ok(expected), "{text}");
     }
+}
+
+#[test]
+fn a_keyring_is_shared_among_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    let keys = ring(&["plain"]);
+    shared(&keys);
+    let message = GPG.armored("-r plain@example.org", TEXT);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                (0..20).for_each(|_| assert_eq!(keys.decrypt(message.as_bytes()).as_deref(), Ok(TEXT)))
+            });
+        }
+    });
 }
 
 fn looks(text: &str) -> bool {
