@@ -93,8 +93,8 @@ pub(super) async fn spoil(act: FaultAct, sound: Answer) -> Option<Answer> {
         FaultAct::DeclareLength { bytes } => {
             let (mut parts, _) = collected(sound).await;
             parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
-            let body = stream::iter([Ok(Frame::data(Bytes::from_static(b"\x1f\x8b\x08\0")))]);
-            Some(Response::from_parts(parts, StreamBody::new(body).boxed_unsync()))
+            let first = stream::iter([Ok(Frame::data(Bytes::from_static(b"\x1f\x8b\x08\0")))]);
+            Some(Response::from_parts(parts, StreamBody::new(first.chain(pause())).boxed_unsync()))
         }
         FaultAct::Delay { ms } => {
             tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
@@ -120,11 +120,15 @@ async fn rebuilt(
     let kept = bytes.slice(..keep.min(bytes.len()));
     let declared = if declare_full { bytes.len() } else { kept.len() };
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(declared));
-    // Let what was kept reach the client before the connection ends.
     let first = stream::once(async move { Ok(Frame::data(kept)) });
-    let pause = stream::once(async {
+    Response::from_parts(parts, StreamBody::new(first.chain(pause()).chain(rest)).boxed_unsync())
+}
+
+/// Lets what was sent reach the client before the connection ends.
+fn pause() -> stream::BoxStream<'static, io::Result<Frame<Bytes>>> {
+    stream::once(async {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         Ok(Frame::data(Bytes::new()))
-    });
-    Response::from_parts(parts, StreamBody::new(first.chain(pause).chain(rest)).boxed_unsync())
+    })
+    .boxed()
 }
