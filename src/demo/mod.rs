@@ -8,4 +8,5 @@
 
 pub mod generator;
 pub mod key;
+pub mod sample;
 pub mod service;

@@ -41,7 +41,8 @@ pub(super) fn write(pen: &mut Pen, account: &str, part: u32, index: u64) {
                 // Before June 2017 some records lacked the id.
                 let missing = pen.style.version < SchemaVersion::V34 && pen.once_in(100);
                 let id = conversation_id(account, pen.scope.start_ms, part, index * 2 + i as u64);
-                pen.named("Conversation", |pen| conversation(pen, (!missing).then_some(&id), start));
+                let id = (!missing).then_some(id.as_str());
+                pen.named("Conversation", |pen| pen.item(|pen| conversation(pen, id, start)));
             });
         });
         if pen.odd_once_in(80) {
@@ -61,7 +62,6 @@ fn conversation(pen: &mut Pen, id: Option<&str>, start: i64) {
     let messaging = pen.once_in(20);
     pen.row("conversations", start_time);
     pen.counts.sum("conversations.conversation_start_time", start_time.unwrap_or_default());
-    pen.raw("{");
     pen.symbol("type", "ConversationType", Some(if messaging { "MESSAGING" } else { "LIVE_CHAT" }));
     pen.string("conversationId", id);
     pen.long("conversationStartTime", start_time);
@@ -104,7 +104,7 @@ fn conversation(pen: &mut Pen, id: Option<&str>, start: i64) {
     pen.array("transcripts", lines, |pen, i| {
         pen.maybe_null_item();
         time += if i == 0 { 1 } else { pen.rng.random_range(0..40_000) };
-        message(pen, i, time, visitor, agent);
+        pen.item(|pen| message(pen, i, time, visitor, agent));
     });
     let transfers = if pen.once_in(6) { pen.rng.random_range(1..3_usize) } else { 0 };
     pen.array("transfers", transfers, |pen, i| transfer(pen, start + 60_000 * (i as i64 + 1), skill, agent));
@@ -113,7 +113,6 @@ fn conversation(pen: &mut Pen, id: Option<&str>, start: i64) {
     pen.long("queueStartTime", Some(start));
     pen.long("queueEndTime", Some(connected));
     pen.maybe_unknown();
-    pen.close();
 }
 
 /// `secureForms` and `mcs` have no published fields: those here are guesses.
@@ -152,7 +151,6 @@ fn message(pen: &mut Pen, position: usize, time: i64, visitor: &str, agent: i64)
     pen.row("messages", own);
     pen.counts.sum("messages.text", text.map_or(0, |t| t.len() as i64));
     pen.counts.sum("messages.timestamp", own.unwrap_or_default());
-    pen.open();
     pen.text("text", text);
     pen.long("timestamp", own);
     pen.text(
@@ -191,7 +189,6 @@ fn message(pen: &mut Pen, position: usize, time: i64, visitor: &str, agent: i64)
     }
     score(pen);
     pen.maybe_unknown();
-    pen.close();
 }
 
 fn transfer(pen: &mut Pen, time: i64, skill: i64, agent: i64) {

@@ -5,8 +5,6 @@
 //! tap-liveperson form: "metaData":{"com.liveperson.dataaccess.MetaData":{…}}, "recordCollection":{"array":[…]}
 //! ```
 
-use rand::Rng;
-
 use crate::model::Stream;
 
 use super::pen::Pen;
@@ -57,7 +55,11 @@ impl Pen<'_> {
             pen.long("endTime", end);
             pen.close();
         };
-        if wrap_meta { self.named("MetaData", meta) } else { meta(self) }
+        if wrap_meta {
+            self.named("MetaData", meta)
+        } else {
+            meta(self)
+        }
         self.key("recordCollection");
         self.raw(if wrap_collection { "{\"array\":[" } else { "[" });
         bodies(self);
@@ -71,26 +73,20 @@ impl Pen<'_> {
         self.open();
         self.key("body");
         let start = self.out.len();
-        let place = if self.seals_record() { self.rng.random_range(0..3) } else { 3 };
+        let place = self.seal_place(3);
         self.named(type_name, |pen| {
             let inner = pen.out.len();
-            pen.raw("{");
-            members(pen);
-            pen.close();
-            if place == 2 {
-                pen.seal_from(inner);
+            pen.sealing(place.is_some(), |pen| {
+                pen.raw("{");
+                members(pen);
+                pen.close();
+            });
+            if place == Some(2) {
+                pen.seal_from(inner, false);
             }
         });
-        match place {
-            0 => self.seal_from(start),
-            1 => {
-                self.seal_from(start);
-                let armor = self.out.split_off(start);
-                self.raw("{\"string\":");
-                self.out.extend_from_slice(&armor);
-                self.close();
-            }
-            _ => {}
+        if let Some(place @ (0 | 1)) = place {
+            self.seal_from(start, place == 1);
         }
         self.close();
     }

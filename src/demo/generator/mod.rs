@@ -40,22 +40,31 @@ pub use package::Packer;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// What is encrypted.
+/// What is encrypted: shares from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Encryption {
-    None,
-    /// This share (0 to 1) of the values that may hold personal data.
-    Values {
-        share: f64,
-    },
-    /// This share of the bodies, or of the records in them.
-    Records {
-        share: f64,
-    },
-    /// This share of the files, as a whole.
-    Files {
-        share: f64,
-    },
+pub struct Encryption {
+    /// Of the values that may hold personal data.
+    pub values: f64,
+    /// Of the bodies, and in the others of conversations, transcript lines and surveys.
+    pub records: f64,
+    /// Of the files, as a whole.
+    pub files: f64,
+}
+
+impl Encryption {
+    pub const NONE: Encryption = Encryption { values: 0.0, records: 0.0, files: 0.0 };
+
+    pub fn values(share: f64) -> Encryption {
+        Encryption { values: share, ..Encryption::NONE }
+    }
+
+    pub fn records(share: f64) -> Encryption {
+        Encryption { records: share, ..Encryption::NONE }
+    }
+
+    pub fn files(share: f64) -> Encryption {
+        Encryption { files: share, ..Encryption::NONE }
+    }
 }
 
 /// What to generate.
@@ -88,7 +97,7 @@ impl GeneratorOptions {
             parts_per_hour: 3,
             streams: Stream::ALL.to_vec(),
             size_bytes: None,
-            encryption: Encryption::None,
+            encryption: Encryption::NONE,
             strict: false,
         }
     }

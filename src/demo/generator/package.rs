@@ -30,12 +30,9 @@ impl Packer<'_> {
     /// When encryption fails.
     pub fn pack(&self, file: &GeneratedFile) -> io::Result<Vec<u8>> {
         let seed = file.name.bytes().fold(17u64, |seed, byte| seed.wrapping_mul(31) ^ u64::from(byte));
-        let mut rng = StdRng::seed_from_u64(seed ^ file.counts.bytes_json);
+        let mut rng = StdRng::seed_from_u64(seed ^ file.counts.records);
         let members = if rng.random_range(0..4) == 0 { rng.random_range(2..5) } else { 1 };
-        let sealed = match self.encryption {
-            Encryption::Files { share } => rng.random_bool(share.clamp(0.0, 1.0)),
-            _ => false,
-        };
+        let sealed = rng.random_bool(self.encryption.files.clamp(0.0, 1.0));
         if !sealed {
             return self.gzip(&file.json, members);
         }

@@ -66,6 +66,11 @@ pub(super) struct Pen<'a> {
     pub fault: Option<String>,
     key: Option<&'a DemoKey>,
     encryption: Encryption,
+    /// Decides what is encrypted; apart from `rng`, so that the same seed gives the same plaintext however
+    /// much of it is encrypted.
+    seal_rng: StdRng,
+    /// Inside of a record that will be encrypted as a whole.
+    sealing: bool,
 }
 
 impl<'a> Pen<'a> {
@@ -86,6 +91,8 @@ impl<'a> Pen<'a> {
             fault: None,
             key,
             encryption,
+            seal_rng: StdRng::seed_from_u64(!seed),
+            sealing: false,
         }
     }
 
@@ -109,7 +116,7 @@ impl<'a> Pen<'a> {
     }
 
     fn comma(&mut self) {
-        if !matches!(self.out.last(), None | Some(b'{' | b'[' | b':')) {
+        if !matches!(self.out.last(), None | Some(b'{' | b'[' | b':' | b',')) {
             self.out.push(b',');
         }
     }
@@ -207,38 +214,70 @@ impl<'a> Pen<'a> {
     /// A string that may hold personal data: it is what an account with encryption sends encrypted.
     pub fn text(&mut self, name: &str, value: Option<&str>) {
         let Some(value) = value else { return self.null(name) };
-        let share = match self.encryption {
-            Encryption::Values { share } => share,
-            _ => 0.0,
-        };
-        if share > 0.0 && self.rng.random_bool(share.clamp(0.0, 1.0)) {
-            let form = self.rng.random_range(0..3);
-            let armor = self.seal(value.as_bytes(), form == 0);
-            self.string(name, Some(&armor));
-            if form == 1 {
-                let public = self.key.map(DemoKey::public_armor).unwrap_or_default();
+        if self.sealing || !self.drawn(self.encryption.values) {
+            return self.string(name, Some(value));
+        }
+        let form = self.seal_rng.random_range(0..4);
+        let armor = self.seal(value.as_bytes(), form == 0);
+        self.string(name, Some(&armor));
+        let public = self.key.map(DemoKey::public_armor).unwrap_or_default();
+        match form {
+            1 => self.string(&format!("{name}PublicKey"), Some(public)),
+            2 => {
                 self.key(&format!("{name}PublicKey"));
                 self.quoted(public);
             }
-        } else {
-            self.string(name, Some(value));
+            _ => {}
         }
     }
 
-    /// Whether the record at hand is to be written encrypted (see [`Pen::seal_from`]).
-    pub fn seals_record(&mut self) -> bool {
-        match self.encryption {
-            Encryption::Records { share } => self.rng.random_bool(share.clamp(0.0, 1.0)),
-            _ => false,
+    fn drawn(&mut self, share: f64) -> bool {
+        share > 0.0 && self.seal_rng.random_bool(share.min(1.0))
+    }
+
+    /// In which of `places` the record at hand is to be written encrypted, if at all: never inside of
+    /// another that is (see [`Pen::seal_from`]).
+    pub fn seal_place(&mut self, places: u32) -> Option<u32> {
+        (!self.sealing && self.drawn(self.encryption.records)).then(|| self.seal_rng.random_range(0..places))
+    }
+
+    /// Writes what will be encrypted as a whole, or will not.
+    pub fn sealing(&mut self, sealed: bool, write: impl FnOnce(&mut Self)) {
+        let before = self.sealing;
+        self.sealing |= sealed;
+        write(self);
+        self.sealing = before;
+    }
+
+    /// A record as an array item or in its wrapper, or an encrypted message in its place: bare or as a
+    /// wrapped string.
+    pub fn item(&mut self, members: impl FnOnce(&mut Self)) {
+        self.comma();
+        let start = self.out.len();
+        let place = self.seal_place(2);
+        self.sealing(place.is_some(), |pen| {
+            pen.raw("{");
+            members(pen);
+            pen.close();
+        });
+        if let Some(place) = place {
+            self.seal_from(start, place == 1);
         }
     }
 
-    /// Replaces the JSON text from `start` to the end by a string with its armored message.
-    pub fn seal_from(&mut self, start: usize) {
+    /// Replaces the JSON text from `start` to the end by a string with its armored message, bare or under
+    /// the name `string`.
+    pub fn seal_from(&mut self, start: usize, named: bool) {
         let plain = self.out.split_off(start);
-        let attach = self.once_in(2);
+        let attach = self.seal_rng.random_bool(0.5);
         let armor = self.seal(&plain, attach);
-        self.quoted(&armor);
+        if named {
+            self.raw("{\"string\":");
+            self.quoted(&armor);
+            self.close();
+        } else {
+            self.quoted(&armor);
+        }
     }
 
     fn seal(&mut self, plain: &[u8], attach_key: bool) -> String {
@@ -393,7 +432,7 @@ mod tests {
     fn pen(wrapped: bool, escaped: bool) -> Pen<'static> {
         let style =
             Style { strict: true, wrapped, escaped, wrapped_envelope: false, version: SchemaVersion::V35 };
-        Pen::new(1, style, Scope { start_ms: 0, end_ms: 1 }, Encryption::None, None)
+        Pen::new(1, style, Scope { start_ms: 0, end_ms: 1 }, Encryption::NONE, None)
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn write(pen: &mut Pen, account: &str) {
             pen.visitor_header(&Visitor::empty());
             pen.array("surveys", surveys, |pen, _| {
                 pen.maybe_null_item();
-                survey(pen, account, start);
+                pen.item(|pen| survey(pen, account, start));
             });
         });
     });
@@ -50,7 +50,6 @@ fn survey(pen: &mut Pen, account: &str, start: i64) {
     let conversation = conversation_id(account, pen.scope.start_ms, part, index);
     pen.row("surveys", None);
     pen.counts.sum("surveys.id", id);
-    pen.open();
     pen.long("id", Some(id));
     pen.int("type", Some((id % 4) as i32 + 1));
     pen.long("viewTime", if id % 3 == 0 { None } else { Some(start - 5_000) });
@@ -62,7 +61,6 @@ fn survey(pen: &mut Pen, account: &str, start: i64) {
         answer(pen, i % questions.max(1), Some(time).filter(|t| t % 97 != 0));
     });
     pen.maybe_unknown();
-    pen.close();
 }
 
 fn answer(pen: &mut Pen, question: usize, time: Option<i64>) {

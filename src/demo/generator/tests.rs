@@ -110,8 +110,7 @@ fn the_same_seed_makes_the_same_text() {
 fn counts_equal_a_second_count_from_the_parsed_text() {
     let key = key();
     for strict in [false, true] {
-        let options =
-            GeneratorOptions { strict, hours: 20, ..GeneratorOptions::new(3, "75555851", FROM_MS) };
+        let options = GeneratorOptions { strict, hours: 20, ..GeneratorOptions::new(3, "75555851", FROM_MS) };
         let mut all = Counts::default();
         for file in options.files(&key) {
             let file = file.unwrap();
@@ -143,15 +142,19 @@ fn size_is_met_within_a_record_per_file() {
 #[test]
 fn encryption_leaves_the_counts_as_they_are_and_hides_the_text() {
     let key = key();
-    let one_hour = GeneratorOptions { hours: 1, parts_per_hour: 1, ..GeneratorOptions::new(5, "1", FROM_MS) };
-    for encryption in [Encryption::Values { share: 1.0 }, Encryption::Records { share: 1.0 }] {
-        let options = GeneratorOptions { encryption, ..one_hour.clone() };
-        for file in options.files(&key).map(Result::unwrap) {
-            let text = String::from_utf8(file.json).unwrap();
-            assert!(file.counts.messages > 0);
-            assert_eq!(text.matches("-----BEGIN PGP MESSAGE-----").count() as u64, file.counts.messages);
-            assert!(!text.contains("visitor@example.invalid"));
-            assert_eq!(values(text.as_bytes()).len() as u64, file.counts.records);
+    let plain = GeneratorOptions { hours: 1, parts_per_hour: 1, ..GeneratorOptions::new(5, "1", FROM_MS) };
+    for encryption in [Encryption::values(1.0), Encryption::records(1.0), Encryption::records(0.5)] {
+        let options = GeneratorOptions { encryption, ..plain.clone() };
+        for (sealed, open) in options.files(&key).zip(plain.files(&key)) {
+            let (sealed, open) = (sealed.unwrap(), open.unwrap());
+            let text = String::from_utf8(sealed.json).unwrap();
+            assert!(sealed.counts.messages > 0);
+            let armors = text.matches("-----BEGIN PGP MESSAGE-----").count() as u64;
+            assert_eq!(armors, sealed.counts.messages);
+            assert_eq!(values(text.as_bytes()).len() as u64, open.counts.records);
+            let comparable = Counts { messages: 0, bytes_json: open.counts.bytes_json, ..sealed.counts };
+            assert_eq!(comparable, open.counts);
+            assert!(encryption == Encryption::records(0.5) || !text.contains("visitor@example.invalid"));
         }
     }
 }
@@ -160,7 +163,7 @@ fn encryption_leaves_the_counts_as_they_are_and_hides_the_text() {
 fn packed_files_inflate_to_the_text() {
     let key = key();
     let options = GeneratorOptions { hours: 1, ..GeneratorOptions::new(5, "1", FROM_MS) };
-    let packer = Packer { key: &key, encryption: Encryption::None, level: 6 };
+    let packer = Packer { key: &key, encryption: Encryption::NONE, level: 6 };
     let mut members = 0;
     for file in options.files(&key).map(Result::unwrap) {
         let packed = packer.pack(&file).unwrap();

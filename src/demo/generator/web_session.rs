@@ -103,7 +103,9 @@ fn navigation(pen: &mut Pen, visitor: &Visitor, start: i64, length: i64) {
             pen.long("timestamp", own);
             pen.string("url", Some(&url));
             pen.string("referrerUrl", Some(&referrer));
-            pen.array("sections", i % 3, |pen, k| pen.quoted(if k == 0 { "loginPages" } else { "été/夏" }));
+            pen.array("sections", i % 3, |pen, k| {
+                pen.quoted(if k == 0 { "loginPages" } else { "été/夏" })
+            });
             pen.maybe_unknown();
             pen.close();
             referrer = url;

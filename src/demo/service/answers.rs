@@ -11,7 +11,12 @@ use hyper::Response;
 use hyper::body::Frame;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 
-use super::FaultAct;
+use tokio::io::AsyncReadExt;
+
+use super::{FaultAct, FileBody};
+
+const FILE_TYPE: &str = "application/octet-stream";
+const CHUNK_BYTES: usize = 256 << 10;
 
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(super) type Answer = Response<Body>;
@@ -27,6 +32,28 @@ pub(super) fn answer(code: u16, content_type: &str, body: impl Into<Bytes>) -> A
         answer.headers_mut().insert(CONTENT_TYPE, value);
     }
     answer
+}
+
+/// The bytes of a file, without `Content-Encoding`: the service does not declare its gzip.
+///
+/// # Errors
+/// When a file on disk cannot be opened.
+pub(super) async fn file_answer(body: &FileBody) -> io::Result<Answer> {
+    let path = match body {
+        FileBody::Memory(bytes) => return Ok(answer(200, FILE_TYPE, bytes.clone())),
+        FileBody::Path(path) => path,
+    };
+    let file = tokio::fs::File::open(path).await?;
+    let length = file.metadata().await?.len();
+    let chunks = stream::try_unfold(file, |mut file| async move {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let read = file.read(&mut chunk).await?;
+        chunk.truncate(read);
+        Ok((read > 0).then(|| (Frame::data(Bytes::from(chunk)), file)))
+    });
+    let (mut parts, _) = answer(200, FILE_TYPE, Bytes::new()).into_parts();
+    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(Response::from_parts(parts, StreamBody::new(chunks).boxed_unsync()))
 }
 
 pub(super) fn json(code: u16, value: &serde_json::Value) -> Answer {

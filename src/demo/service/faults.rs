@@ -118,10 +118,7 @@ mod tests {
         assert_eq!(faults.catch(RequestKind::File, "/a"), None);
         assert_eq!(faults.catch(RequestKind::Listing, "/agent"), None);
         assert_eq!(faults.catch(RequestKind::File, "/a"), Some(FaultAct::HtmlPage));
-        assert_eq!(
-            faults.catch(RequestKind::File, "/survey"),
-            Some(FaultAct::Reset { after_bytes: None })
-        );
+        assert_eq!(faults.catch(RequestKind::File, "/survey"), Some(FaultAct::Reset { after_bytes: None }));
         assert_eq!(faults.catch(RequestKind::File, "/survey"), None);
     }
 }

@@ -86,9 +86,7 @@ pub(super) fn eastern(ms: i64) -> String {
     let utc = DateTime::<Utc>::from_timestamp_millis(ms).unwrap_or_default();
     let hours = if is_summer(utc) { -4 } else { -5 };
     match FixedOffset::east_opt(hours * 3600) {
-        Some(offset) => {
-            offset.from_utc_datetime(&utc.naive_utc()).format("%Y-%m-%dT%H:%M:%S%:z").to_string()
-        }
+        Some(offset) => offset.from_utc_datetime(&utc.naive_utc()).format("%Y-%m-%dT%H:%M:%S%:z").to_string(),
         None => utc.to_rfc3339(),
     }
 }
@@ -130,8 +128,7 @@ mod tests {
     #[test]
     fn an_entry_has_the_published_shape() {
         let quirks = Quirks { gz_in_name_every: 1, file_field: FileField::Array, ..Quirks::default() };
-        let href =
-            "http://h:1/data_access_le/account/75555851/le/survey/Survey.1467853200000.1467856800000.part-00000-0.gz";
+        let href = "http://h:1/data_access_le/account/75555851/le/survey/Survey.1467853200000.1467856800000.part-00000-0.gz";
         assert_eq!(
             list(&[file(0)], &quirks),
             json!({

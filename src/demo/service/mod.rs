@@ -21,6 +21,7 @@ mod sign_in;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -55,6 +56,8 @@ struct Shared {
     faults: Mutex<Faults>,
     sign_in: Mutex<SignIn>,
     seen: Mutex<Vec<SeenRequest>>,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
 }
 
 /// A poisoned lock holds sound data here: no update is made in several steps.
@@ -83,6 +86,8 @@ impl StandIn {
             faults: Mutex::new(Faults::default()),
             sign_in: Mutex::new(SignIn::default()),
             seen: Mutex::new(Vec::new()),
+            in_flight: AtomicUsize::new(0),
+            most_in_flight: AtomicUsize::new(0),
             options,
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -151,6 +156,12 @@ impl StandIn {
             *counts.entry(request.kind).or_default() += 1;
         }
         counts
+    }
+
+    /// Most requests that were being answered at once, before their bodies began (make them slow with
+    /// [`FaultAct::Delay`] to see how many a client sends).
+    pub fn most_at_once(&self) -> usize {
+        self.shared.most_in_flight.load(Ordering::Relaxed)
     }
 
     pub fn clear_requests(&self) {

@@ -1,6 +1,7 @@
 //! From request to answer.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
@@ -12,7 +13,9 @@ use serde_json::json;
 
 use crate::model::Stream;
 
-use super::answers::{Answer, answer as plain, json as json_answer, json_error, spoil, xml_error};
+use super::answers::{
+    Answer, answer as plain, file_answer, json as json_answer, json_error, spoil, xml_error,
+};
 use super::listing;
 use super::oauth1::{Signed, decode};
 use super::{RequestKind, SeenRequest, Shared, lock};
@@ -85,6 +88,7 @@ pub(super) async fn answer(shared: &Shared, request: Request<Incoming>) -> io::R
             status,
         });
     };
+    let _in_flight = InFlight::enter(shared);
     let fault = lock(&shared.faults).catch(kind, &path_and_query);
     let now_ms = now_ms(shared);
     let form = match route {
@@ -114,6 +118,23 @@ pub(super) async fn answer(shared: &Shared, request: Request<Incoming>) -> io::R
         answer.headers_mut().insert(DATE, date);
     }
     Ok(answer)
+}
+
+/// Counts the requests that are being answered at once (until the body begins).
+struct InFlight<'s>(&'s Shared);
+
+impl InFlight<'_> {
+    fn enter(shared: &Shared) -> InFlight<'_> {
+        let now = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        shared.most_in_flight.fetch_max(now, Ordering::Relaxed);
+        InFlight(shared)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 fn now_ms(shared: &Shared) -> i64 {
@@ -280,9 +301,8 @@ impl Asked<'_> {
             .find(|file| file.stream == stream && listing::listed_name(file, quirks) == wanted)
             .cloned();
         let Some(file) = found else { return xml_error(404, now_ms, "not found", 12) };
-        match file.body.read().await {
-            // No Content-Encoding: the service does not declare its gzip.
-            Ok(bytes) => plain(200, "application/octet-stream", bytes),
+        match file_answer(&file.body).await {
+            Ok(answer) => answer,
             Err(error) => xml_error(500, now_ms, &error.kind().to_string(), 1),
         }
     }

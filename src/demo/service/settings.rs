@@ -1,6 +1,5 @@
 //! What the stand-in serves, to whom, and which of the fact sheet's open questions it decides how.
 
-use std::io;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -51,17 +50,8 @@ pub enum RequestKind {
 #[derive(Clone, Debug)]
 pub enum FileBody {
     Memory(Bytes),
-    /// Read for each request.
+    /// Read for each request, as it is sent.
     Path(PathBuf),
-}
-
-impl FileBody {
-    pub(super) async fn read(&self) -> io::Result<Bytes> {
-        match self {
-            FileBody::Memory(bytes) => Ok(bytes.clone()),
-            FileBody::Path(path) => tokio::fs::read(path).await.map(Bytes::from),
-        }
-    }
 }
 
 /// A file that is listed and served.
