@@ -88,7 +88,7 @@ fn product(pen: &mut Pen, i: usize) {
     pen.string("name", PRODUCTS.get(i % PRODUCTS.len()).copied());
     pen.string("category", Some("shoes/été"));
     pen.string("sku", Some("00123"));
-    pen.double("price", Some(if i % 2 == 0 { 10.0 } else { 0.1 }));
+    pen.double("price", Some(if i.is_multiple_of(2) { 10.0 } else { 0.1 }));
 }
 
 /// Members of a lead.

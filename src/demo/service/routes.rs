@@ -189,7 +189,7 @@ impl Asked<'_> {
         {
             return refusal;
         }
-        if let Err(refusal) = self.sign_in(account, now_ms) {
+        if let Some(refusal) = self.refusal(account, now_ms) {
             return refusal;
         }
         let stream = match route {
@@ -218,7 +218,8 @@ impl Asked<'_> {
         }
     }
 
-    fn sign_in(&self, account: &str, now_ms: i64) -> Result<(), Answer> {
+    /// The answer to a request without a valid sign-in.
+    fn refusal(&self, account: &str, now_ms: i64) -> Option<Answer> {
         let origin = self.origin();
         let signed = text(self.headers, AUTHORIZATION).map(|authorization| Signed {
             method: self.method,
@@ -227,7 +228,7 @@ impl Asked<'_> {
             query: self.query,
             authorization,
         });
-        lock(&self.shared.sign_in).check(&self.shared.options, account, signed.as_ref(), now_ms)
+        lock(&self.shared.sign_in).refusal(&self.shared.options, account, signed.as_ref(), now_ms)
     }
 
     /// The origin that the client called, from its `Host`.

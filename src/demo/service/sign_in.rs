@@ -24,35 +24,31 @@ impl SignIn {
         self.tokens.clear();
     }
 
-    /// Checks a request for data of an account.
-    ///
-    /// # Errors
-    /// The answer that refuses it.
-    pub fn check(
+    /// Checks a request for data of an account: the answer that refuses it, or nothing.
+    pub fn refusal(
         &mut self,
         options: &StandInOptions,
         account: &str,
         signed: Option<&Signed<'_>>,
         now_ms: i64,
-    ) -> Result<(), Answer> {
+    ) -> Option<Answer> {
         let now = now_ms.div_euclid(1000);
-        let refuse = || json_error(401, now_ms, "Unauthorized request", 10);
-        let Some(signed) = signed else { return Err(refuse()) };
+        let refuse = || Some(json_error(401, now_ms, "Unauthorized request", 10));
+        let Some(signed) = signed else { return refuse() };
         if let Some(token) = signed.authorization.strip_prefix("Bearer ") {
             let issued = options.accepts_oauth2
                 && self.tokens.get(token).is_some_and(|(owner, until)| owner == account && now < *until);
             let login = options.accepts_bearer && token == options.credentials.bearer;
-            return if issued || login { Ok(()) } else { Err(refuse()) };
+            return if issued || login { None } else { refuse() };
         }
         if !options.accepts_oauth1 {
-            return Err(refuse());
+            return refuse();
         }
         let tolerance = options.timestamp_tolerance_seconds;
-        oauth1::verify(signed, &options.credentials, now, tolerance, &mut self.nonces).map_err(|problem| {
-            let advice = "Check the key, the secrets, the clock and the base string";
-            let body = format!("oauth_problem={problem}&oauth_problem_advice={}", advice.replace(' ', "%20"));
-            answer(401, "text/plain", body)
-        })
+        let problem = oauth1::verify(signed, &options.credentials, now, tolerance, &mut self.nonces).err()?;
+        let advice = "Check%20the%20key,%20the%20secrets,%20the%20clock%20and%20the%20base%20string";
+        let body = format!("oauth_problem={problem}&oauth_problem_advice={advice}");
+        Some(answer(401, "text/plain", body))
     }
 
     /// Sentinel's token endpoint, version 2: form body in, JSON out.
