@@ -29,6 +29,18 @@ pub fn demo_options(now_ms: i64) -> GeneratorOptions {
     }
 }
 
+/// Options for `size_bytes` of JSON on disk: a day of all streams from `from_ms` (milliseconds since 1970), in
+/// as many parts that the largest hold about 32 MiB, nothing encrypted.
+pub fn bulk_options(seed: u64, from_ms: i64, size_bytes: u64) -> GeneratorOptions {
+    let parts = size_bytes / (24 * (46 << 20));
+    GeneratorOptions {
+        hours: 24,
+        parts_per_hour: parts.clamp(2, 64) as u32,
+        size_bytes: Some(size_bytes),
+        ..GeneratorOptions::new(seed, DEMO_ACCOUNT, from_ms)
+    }
+}
+
 /// Generates and packs every file of the options in memory, on all cores.
 ///
 /// # Errors

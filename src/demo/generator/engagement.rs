@@ -15,7 +15,7 @@ const FORMATS: [&str; 4] = ["Text", "TEXT_PLAIN", "TEXT_HTML", "LINK"];
 /// Account id followed by the chat id. The same for the same hour, part and index, so that surveys can
 /// name conversations of another file.
 pub(super) fn conversation_id(account: &str, hour_ms: i64, part: u32, index: u64) -> String {
-    let chat = 4_295_000_000 + (hour_ms / 3_600_000 % 100_000) * 10_000_000;
+    let chat = 4_295_000_000 + (hour_ms / 3_600_000 % 100_000) * 100_000_000;
     format!("{account}{}", chat + i64::from(part) * 1_000_000 + (index % 1_000_000) as i64)
 }
 

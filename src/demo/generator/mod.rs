@@ -18,6 +18,8 @@ mod engagement;
 mod envelope;
 mod package;
 mod pen;
+mod pretty;
+mod seal;
 mod survey;
 mod web_attributes;
 mod web_campaigns;
@@ -214,11 +216,14 @@ impl FilePlan {
                 Stream::Survey => survey::write(&mut pen, &options.account),
             }
             if pretty {
-                json.extend_from_slice(&pen::pretty(&pen.out, 3));
+                json.extend_from_slice(&pretty::pretty(&pen.out, 3));
             } else {
                 json.extend_from_slice(&pen.out);
             }
-            json.push(b'\n');
+            json.extend_from_slice(match pen.odd_once_in(50) {
+                true => b"\r\n\n",
+                false => b"\n",
+            });
             pen.out.clear();
             index += 1;
         }

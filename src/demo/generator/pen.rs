@@ -2,10 +2,8 @@
 //!
 //! ```text
 //! pen.long("agentID", Some(9))   ->  ,"agentID":{"long":9}      (or 9 alone in a file of bare values)
-//! pen.text("answer", Some("no")) ->  ,"answer":{"string":"no"}  (or an armored message in its place)
 //! ```
 //! A comma is due unless the last byte opened something, so that nobody keeps state about commas.
-//! Encryption cannot fail for a sound key; if it does, the fault is kept and told when the file is done.
 
 use std::io::Write;
 
@@ -64,13 +62,13 @@ pub(super) struct Pen<'a> {
     /// `metaData.startTime` of the envelope at hand.
     pub record_start: Option<i64>,
     pub fault: Option<String>,
-    key: Option<&'a DemoKey>,
-    encryption: Encryption,
+    pub(super) key: Option<&'a DemoKey>,
+    pub(super) encryption: Encryption,
     /// Decides what is encrypted; apart from `rng`, so that the same seed gives the same plaintext however
     /// much of it is encrypted.
-    seal_rng: StdRng,
+    pub(super) seal_rng: StdRng,
     /// Inside of a record that will be encrypted as a whole.
-    sealing: bool,
+    pub(super) sealing: bool,
 }
 
 impl<'a> Pen<'a> {
@@ -115,7 +113,7 @@ impl<'a> Pen<'a> {
         self.out.extend_from_slice(text.as_bytes());
     }
 
-    fn comma(&mut self) {
+    pub fn comma(&mut self) {
         if !matches!(self.out.last(), None | Some(b'{' | b'[' | b':' | b',')) {
             self.out.push(b',');
         }
@@ -211,87 +209,6 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// A string that may hold personal data: it is what an account with encryption sends encrypted.
-    pub fn text(&mut self, name: &str, value: Option<&str>) {
-        let Some(value) = value else { return self.null(name) };
-        if self.sealing || !self.drawn(self.encryption.values) {
-            return self.string(name, Some(value));
-        }
-        let form = self.seal_rng.random_range(0..4);
-        let armor = self.seal(value.as_bytes(), form == 0);
-        self.string(name, Some(&armor));
-        let public = self.key.map(DemoKey::public_armor).unwrap_or_default();
-        match form {
-            1 => self.string(&format!("{name}PublicKey"), Some(public)),
-            2 => {
-                self.key(&format!("{name}PublicKey"));
-                self.quoted(public);
-            }
-            _ => {}
-        }
-    }
-
-    fn drawn(&mut self, share: f64) -> bool {
-        share > 0.0 && self.seal_rng.random_bool(share.min(1.0))
-    }
-
-    /// In which of `places` the record at hand is to be written encrypted, if at all: never inside of
-    /// another that is (see [`Pen::seal_from`]).
-    pub fn seal_place(&mut self, places: u32) -> Option<u32> {
-        (!self.sealing && self.drawn(self.encryption.records)).then(|| self.seal_rng.random_range(0..places))
-    }
-
-    /// Writes what will be encrypted as a whole, or will not.
-    pub fn sealing(&mut self, sealed: bool, write: impl FnOnce(&mut Self)) {
-        let before = self.sealing;
-        self.sealing |= sealed;
-        write(self);
-        self.sealing = before;
-    }
-
-    /// A record as an array item or in its wrapper, or an encrypted message in its place: bare or as a
-    /// wrapped string.
-    pub fn item(&mut self, members: impl FnOnce(&mut Self)) {
-        self.comma();
-        let start = self.out.len();
-        let place = self.seal_place(2);
-        self.sealing(place.is_some(), |pen| {
-            pen.raw("{");
-            members(pen);
-            pen.close();
-        });
-        if let Some(place) = place {
-            self.seal_from(start, place == 1);
-        }
-    }
-
-    /// Replaces the JSON text from `start` to the end by a string with its armored message, bare or under
-    /// the name `string`.
-    pub fn seal_from(&mut self, start: usize, named: bool) {
-        let plain = self.out.split_off(start);
-        let attach = self.seal_rng.random_bool(0.5);
-        let armor = self.seal(&plain, attach);
-        if named {
-            self.raw("{\"string\":");
-            self.quoted(&armor);
-            self.close();
-        } else {
-            self.quoted(&armor);
-        }
-    }
-
-    fn seal(&mut self, plain: &[u8], attach_key: bool) -> String {
-        self.counts.messages += 1;
-        let sealed = match self.key {
-            Some(key) => key.encrypt_armored(plain, attach_key).map_err(|e| e.to_string()),
-            None => Err("no key to encrypt with".to_owned()),
-        };
-        sealed.unwrap_or_else(|error| {
-            self.fault = Some(error);
-            String::new()
-        })
-    }
-
     /// `{"com.liveperson.dataaccess.<type>":value}`, always under its name.
     pub fn named(&mut self, type_name: &str, value: impl FnOnce(&mut Self)) {
         self.comma();
@@ -377,54 +294,6 @@ impl<'a> Pen<'a> {
     }
 }
 
-/// The same JSON text over several lines with an indent, as the documentation prints it.
-pub(super) fn pretty(compact: &[u8], indent: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(compact.len() * 2);
-    let mut depth = 0usize;
-    let mut in_string = false;
-    let mut escaped = false;
-    let line = |out: &mut Vec<u8>, depth: usize| {
-        out.push(b'\n');
-        out.resize(out.len() + depth * indent, b' ');
-    };
-    let mut bytes = compact.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        if in_string {
-            out.push(byte);
-            in_string = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-            continue;
-        }
-        match byte {
-            b'"' => {
-                in_string = true;
-                out.push(byte);
-            }
-            b'{' | b'[' => {
-                out.push(byte);
-                if !matches!(bytes.peek(), Some(b'}' | b']')) {
-                    depth += 1;
-                    line(&mut out, depth);
-                }
-            }
-            b'}' | b']' => {
-                if !matches!(out.last(), Some(b'{' | b'[')) {
-                    depth = depth.saturating_sub(1);
-                    line(&mut out, depth);
-                }
-                out.push(byte);
-            }
-            b',' => {
-                out.push(byte);
-                line(&mut out, depth);
-            }
-            b':' => out.extend_from_slice(b": "),
-            byte => out.push(byte),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -471,7 +340,7 @@ mod tests {
             pen.array("empty", 0, |_, _| ());
             pen.close();
             assert_eq!(pen.out.is_ascii(), escaped);
-            for json in [pen.out.clone(), pretty(&pen.out, 3)] {
+            for json in [pen.out.clone(), super::super::pretty::pretty(&pen.out, 3)] {
                 let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
                 assert_eq!(value["k"], text);
                 assert_eq!(value["empty"]["array"], serde_json::json!([]));

@@ -46,7 +46,7 @@ impl Pen<'_> {
 fn survey(pen: &mut Pen, account: &str, start: i64) {
     let id = pen.rng.random_range(270_000..280_000_i64);
     let part = pen.rng.random_range(0..2);
-    let index = pen.rng.random_range(0..8);
+    let index = 2 * pen.rng.random_range(0..8);
     let conversation = conversation_id(account, pen.scope.start_ms, part, index);
     pen.row("surveys", None);
     pen.counts.sum("surveys.id", id);

@@ -39,6 +39,8 @@ fn metadata(pen: &mut Pen) {
     if kind == 6 {
         return pen.null("goalMetaData");
     }
+    // The titles of two sections spell the type otherwise than the list of types.
+    let titled = pen.odd_once_in(2);
     pen.key("goalMetaData");
     match kind {
         0 => pen.named("UrlGoalMetadata", |pen| {
@@ -65,12 +67,12 @@ fn metadata(pen: &mut Pen) {
             pen.record("campaign", "Campaign", web_campaigns::campaign);
             pen.close();
         }),
-        4 => pen.named("LeadMetadata", |pen| {
+        4 => pen.named(if titled { "LeadMetaData" } else { "LeadMetadata" }, |pen| {
             pen.raw("{");
             web_attributes::lead(pen);
             pen.close();
         }),
-        _ => pen.named("ServiceActivityMetadata", |pen| {
+        _ => pen.named(if titled { "ServiceActivityMetaData" } else { "ServiceActivityMetadata" }, |pen| {
             pen.raw("{");
             web_attributes::service_activity(pen);
             pen.close();

@@ -173,6 +173,7 @@ fn session_info(pen: &mut Pen, visitor: &Visitor, start: i64) {
     let system = words::pick(&mut pen.rng, &SYSTEMS);
     let family = words::pick(&mut pen.rng, &FAMILIES);
     let enums = pen.odd_once_in(3);
+    let blanks = pen.odd_once_in(10);
     let inner = ("sessionInfo", "SessionInfo");
     unpublished(pen, "WebSessionSessionInfoData", inner, visitor, |pen| {
         pen.long("sessionStartTime", Some(start));
@@ -186,7 +187,10 @@ fn session_info(pen: &mut Pen, visitor: &Visitor, start: i64) {
             pen.string("deviceFamily", Some(family));
             pen.string("siteControlGroup", Some("NA"));
         }
-        pen.string("searchEngine", Some("Google"));
-        pen.string("searchEngineKey", Some("winter boots + été"));
+        // The page prints both names with a blank.
+        let (engine, words) =
+            if blanks { ("search Engine", "search EngineKey") } else { ("searchEngine", "searchEngineKey") };
+        pen.string(engine, Some("Google"));
+        pen.string(words, Some("winter boots + été"));
     });
 }

@@ -79,7 +79,7 @@ pub(super) fn verify(
 }
 
 /// `METHOD&url&parameters`, each part percent-encoded.
-fn base_string(signed: &Signed<'_>, header: &[(String, String)]) -> String {
+pub(super) fn base_string(signed: &Signed<'_>, header: &[(String, String)]) -> String {
     let query = signed.query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         // In a query, + means a blank (RFC 5849, 3.4.1.3.1).
@@ -95,7 +95,7 @@ fn base_string(signed: &Signed<'_>, header: &[(String, String)]) -> String {
 }
 
 /// Parameters of `OAuth name="value", …`, decoded.
-fn parse_header(header: &str) -> Option<Vec<(String, String)>> {
+pub(super) fn parse_header(header: &str) -> Option<Vec<(String, String)>> {
     let (scheme, rest) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("OAuth") {
         return None;
@@ -110,7 +110,7 @@ fn parse_header(header: &str) -> Option<Vec<(String, String)>> {
 }
 
 /// Percent-encodes all but letters, digits, `-`, `.`, `_`, `~` (RFC 5849, 3.6).
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

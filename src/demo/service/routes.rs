@@ -263,7 +263,9 @@ impl Asked<'_> {
             return json_error(400, now_ms, "unknown service", 12);
         }
         let host = self.shared.address.to_string();
-        json_answer(200, &json!({"service": service, "account": account, "baseURI": host}))
+        let one = json!({"service": service, "account": account, "baseURI": host});
+        let as_list = self.shared.options.quirks.domain_as_list;
+        json_answer(200, &if as_list { json!({"baseURIs": [one]}) } else { one })
     }
 
     fn listing(&self, account: &str, stream: Stream, now_ms: i64) -> Answer {

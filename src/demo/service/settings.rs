@@ -111,6 +111,8 @@ pub struct Quirks {
     pub listing_id: Option<String>,
     /// Origin of every href (`http://localhost:8080`), when it differs from the one called.
     pub href_origin: Option<String>,
+    /// The Domain API answers for one service in the form of its list.
+    pub domain_as_list: bool,
     /// Names without a scope, so that only the dates tell it.
     pub names_without_scope: bool,
 }
@@ -127,6 +129,7 @@ impl Default for Quirks {
             shuffled: false,
             listing_id: None,
             href_origin: None,
+            domain_as_list: false,
             names_without_scope: false,
         }
     }

@@ -175,3 +175,32 @@ fn faults_happen_as_often_as_asked() {
     assert!(body(&once(FaultAct::HtmlPage)).starts_with("<!DOCTYPE html>"));
     assert!(once(FaultAct::DeclareLength { bytes: 1 << 60 }).contains("1152921504606846976"));
 }
+
+#[test]
+fn a_signed_request_is_accepted_once_and_only_as_signed() {
+    use super::oauth1::{Signed, base_string, encode, parse_header};
+    use aws_lc_rs::hmac;
+    use base64::Engine;
+
+    let service = start(StandInOptions::default());
+    let known = service.credentials();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let path = list_path(GENERATED, GENERATED + 1);
+    let unsigned = format!(
+        r#"OAuth oauth_consumer_key="{}",oauth_nonce="n-1",oauth_signature_method="HMAC-SHA1",oauth_timestamp="{now}",oauth_token="{}""#,
+        encode(&known.consumer_key),
+        encode(&known.token),
+    );
+    let (bare, query) = path.split_once('?').unwrap();
+    let origin = service.base_url();
+    let signed = Signed { method: "GET", origin: &origin, path: bare, query, authorization: &unsigned };
+    let key = format!("{}&{}", encode(&known.consumer_secret), encode(&known.token_secret));
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
+    let tag = hmac::sign(&key, base_string(&signed, &parse_header(&unsigned).unwrap()).as_bytes());
+    let signature = encode(&base64::engine::general_purpose::STANDARD.encode(tag));
+    let header = format!("Authorization: {unsigned},oauth_signature=\"{signature}\"\r\n");
+    let elsewhere = get(&service, &list_path(GENERATED, GENERATED + 2), &header);
+    assert!(body(&elsewhere).starts_with("oauth_problem=signature_invalid"), "{elsewhere}");
+    assert_eq!(status(&get(&service, &path, &header)), 200);
+    assert!(body(&get(&service, &path, &header)).starts_with("oauth_problem=nonce_used"));
+}
