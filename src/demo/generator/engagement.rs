@@ -48,7 +48,7 @@ pub(super) fn write(pen: &mut Pen, account: &str, part: u32, index: u64) {
         if pen.odd_once_in(80) {
             pen.null_body();
         }
-        if pen.odd_once_in(400) {
+        if pen.odd_once_in(400) && conversations > 0 {
             pen.unknown_body(&Visitor::empty());
         }
     });
