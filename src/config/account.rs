@@ -58,7 +58,9 @@ pub fn read_id(layers: &mut Layers, index: usize) -> Option<AccountId> {
     let id = layers.read(&key, None, AccountId::to_string, |raw| AccountId::parse(&as_text(raw)?));
     if id.is_none() && !had {
         let or = layers.or_variable("LP_ARCHIVE_ACCOUNT_ID");
-        layers.problems.push(format!("{key}{or} is missing: the number of the account, such as \"75555851\""));
+        layers
+            .problems
+            .push(format!("{key}{or} is missing: the number of the account, such as \"75555851\""));
     }
     id
 }

@@ -20,10 +20,13 @@ pub fn write_default_file(path: &Path) -> Result<(), Fault> {
     let fault = |message: String, advice: &str| {
         Fault::new(FaultKind::Config, Stage::Configure, message).of(path.display()).advise(advice)
     };
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => fault("the file is there already".into(), "name another path, or move it away"),
-        _ => fault(error.to_string(), "name a path in a folder that can be written"),
-    })?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                fault("the file is there already".into(), "name another path, or move it away")
+            }
+            _ => fault(error.to_string(), "name a path in a folder that can be written"),
+        })?;
     file.write_all(DEFAULT_FILE_TEXT.as_bytes())
         .map_err(|error| fault(error.to_string(), "name a path in a folder that can be written"))
 }

@@ -44,7 +44,9 @@ impl Environment {
             .keys()
             .filter(|name| !known.contains(&name.as_str()) && !foreign(name))
             .map(|name| match nearest(name, known.iter().copied()) {
-                Some(meant) => format!("the environment variable {name} means nothing here; did you mean {meant}?"),
+                Some(meant) => {
+                    format!("the environment variable {name} means nothing here; did you mean {meant}?")
+                }
                 None => format!("the environment variable {name} means nothing here"),
             })
             .collect()

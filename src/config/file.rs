@@ -46,9 +46,13 @@ pub fn parse(name: &str, text: &str) -> Result<FileText, Fault> {
             Some(span) => format!("{name}, line {}", line_of(text, span.start)),
             None => name.to_owned(),
         };
-        Fault::new(FaultKind::Config, Stage::Configure, format!("not valid TOML: {}", first_line(error.message())))
-            .of(unit)
-            .advise("compare it with the file that `lp-archive config init` writes")
+        Fault::new(
+            FaultKind::Config,
+            Stage::Configure,
+            format!("not valid TOML: {}", first_line(error.message())),
+        )
+        .of(unit)
+        .advise("compare it with the file that `lp-archive config init` writes")
     })?;
     let mut file = FileText::default();
     flatten(text, "", document.get_ref(), &mut file);
@@ -137,7 +141,10 @@ mod tests {
     #[test]
     fn a_broken_file_names_the_line_and_not_its_text() {
         let text = parse("my.toml", "[archive]\nclient_secret = hunter2 hunter2\n").unwrap_err().to_string();
-        assert!(text.starts_with("failed to read the configuration my.toml, line 2: not valid TOML: "), "{text}");
+        assert!(
+            text.starts_with("failed to read the configuration my.toml, line 2: not valid TOML: "),
+            "{text}"
+        );
         assert!(!text.contains("hunter2"), "{text}");
     }
 }

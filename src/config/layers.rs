@@ -23,7 +23,10 @@ use crate::model::{Fault, FaultKind, Stage};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     Default,
-    File { name: String, line: usize },
+    File {
+        name: String,
+        line: usize,
+    },
     Environment(&'static str),
     Flag(&'static str),
     /// A file that holds nothing but one secret.
@@ -129,7 +132,8 @@ impl Layers {
     }
 
     fn lay_over(&mut self, setting: &Setting, env: &Environment, flags: &Flags) {
-        let from_env = env.get(setting.env).map(|text| (Raw::Text(text.to_owned()), Origin::Environment(setting.env)));
+        let from_env =
+            env.get(setting.env).map(|text| (Raw::Text(text.to_owned()), Origin::Environment(setting.env)));
         let from_flag =
             setting.flag.and_then(|flag| flags.value(setting.key).map(|raw| (raw, Origin::Flag(flag))));
         let Some(rest) = setting.key.strip_prefix("account.") else {
@@ -194,9 +198,18 @@ impl Layers {
     }
 
     /// One of a few words.
-    pub fn choice<T: Copy + PartialEq>(&mut self, key: &str, default: Option<T>, words: &[(&str, T)]) -> Option<T> {
+    pub fn choice<T: Copy + PartialEq>(
+        &mut self,
+        key: &str,
+        default: Option<T>,
+        words: &[(&str, T)],
+    ) -> Option<T> {
         let name = |value: &T| {
-            words.iter().find(|(_, known)| known == value).map(|(word, _)| (*word).to_owned()).unwrap_or_default()
+            words
+                .iter()
+                .find(|(_, known)| known == value)
+                .map(|(word, _)| (*word).to_owned())
+                .unwrap_or_default()
         };
         self.read(key, default, name, |raw| {
             let text = as_text(raw)?;
@@ -216,9 +229,9 @@ impl Layers {
                 Raw::Text(text) => text.trim().parse().ok(),
                 _ => None,
             };
-            number
-                .filter(|number| range.contains(number))
-                .ok_or_else(|| format!("{} is not a whole number from {} to {}", named(raw), range.start(), range.end()))
+            number.filter(|number| range.contains(number)).ok_or_else(|| {
+                format!("{} is not a whole number from {} to {}", named(raw), range.start(), range.end())
+            })
         };
         self.read(key, Some(default), u64::to_string, parse).unwrap_or(default)
     }
@@ -258,19 +271,32 @@ impl Layers {
 
     /// Texts of a list, or of one text with commas.
     pub fn list(&mut self, key: &str) -> Option<Vec<String>> {
-        self.read(key, None, |items: &Vec<String>| items.join(","), |raw| match raw {
-            Raw::List(items) => Ok(items.clone()),
-            Raw::Text(text) => {
-                Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
-            }
-            other => Err(format!("{} is not a list of texts", named(other))),
-        })
+        self.read(
+            key,
+            None,
+            |items: &Vec<String>| items.join(","),
+            |raw| match raw {
+                Raw::List(items) => Ok(items.clone()),
+                Raw::Text(text) => Ok(text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty())
+                    .map(str::to_owned)
+                    .collect()),
+                other => Err(format!("{} is not a list of texts", named(other))),
+            },
+        )
     }
 
     /// A path; relative ones in the file start from the file's folder.
     pub fn path(&mut self, key: &str) -> Option<PathBuf> {
         let folder = self.folder_of(key);
-        self.read(key, None, |path: &PathBuf| path.display().to_string(), |raw| Ok(folder.join(as_text(raw)?)))
+        self.read(
+            key,
+            None,
+            |path: &PathBuf| path.display().to_string(),
+            |raw| Ok(folder.join(as_text(raw)?)),
+        )
     }
 
     /// The folder that a relative path given for `key` starts from.

@@ -39,8 +39,8 @@ pub use show::{show_json, show_text};
 pub use values::{parse_size, show_size};
 
 use crate::model::{
-    AccountId, DecodeLimits, Fault, FaultKind, LakeOptions, PgpOptions, RawPolicy, RetryOptions, ServiceOptions,
-    Stage, WorkOptions,
+    AccountId, DecodeLimits, Fault, FaultKind, LakeOptions, PgpOptions, RawPolicy, RetryOptions,
+    ServiceOptions, Stage, WorkOptions,
 };
 use layers::{Layers, as_text};
 
@@ -198,7 +198,9 @@ fn build(layers: &mut Layers, environment: &Environment) -> Result<Config, Fault
     for account in &accounts {
         let id = &account.service.account;
         if !seen.insert(id.as_str()) {
-            layers.problems.push(format!("account {id} is configured twice: join the two [[account]] tables"));
+            layers
+                .problems
+                .push(format!("account {id} is configured twice: join the two [[account]] tables"));
         }
     }
     match (layers.fault(), archive.out) {
@@ -225,7 +227,8 @@ fn read_archive(layers: &mut Layers) -> Archive {
     let out = read_out(layers);
     let memory_bytes = layers.size("archive.memory", 512 << 20, memory::MIN_BYTES);
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-    let raw_words = [("failed", RawPolicy::Failed), ("always", RawPolicy::Always), ("never", RawPolicy::Never)];
+    let raw_words =
+        [("failed", RawPolicy::Failed), ("always", RawPolicy::Always), ("never", RawPolicy::Never)];
     let work = WorkOptions {
         memory_bytes,
         threads: layers.whole("archive.threads", cores, 1..=1024) as usize,
@@ -237,10 +240,14 @@ fn read_archive(layers: &mut Layers) -> Archive {
     let split = memory::split(memory_bytes);
     let lake_default = LakeOptions::default();
     let lake = LakeOptions {
-        row_group_rows: layers.whole("lake.row_group_rows", lake_default.row_group_rows as u64, 1..=1 << 30) as usize,
-        row_group_bytes: split.row_group,
-        max_open_objects: layers.whole("lake.max_open_objects", lake_default.max_open_objects as u64, 1..=4096)
+        row_group_rows: layers.whole("lake.row_group_rows", lake_default.row_group_rows as u64, 1..=1 << 30)
             as usize,
+        row_group_bytes: split.row_group,
+        max_open_objects: layers.whole(
+            "lake.max_open_objects",
+            lake_default.max_open_objects as u64,
+            1..=4096,
+        ) as usize,
         buffer_bytes: split.lake_buffer,
         zstd_level: layers.whole("lake.zstd_level", lake_default.zstd_level as u64, 1..=22) as i32,
     };

@@ -17,7 +17,9 @@ pub fn parse_origin(text: &str) -> Result<String, String> {
     let url = parse_address(text)?;
     let parsed = Url::parse(&url).map_err(|_| not_an_address())?;
     if !matches!(parsed.path(), "" | "/") {
-        return Err("it must be scheme and host alone, such as https://va.da.liveperson.net, without a path".into());
+        return Err(
+            "it must be scheme and host alone, such as https://va.da.liveperson.net, without a path".into()
+        );
     }
     Ok(parsed.origin().ascii_serialization())
 }
@@ -67,8 +69,14 @@ mod tests {
             ("http://127.0.0.1:8080", Ok("http://127.0.0.1:8080")),
             ("http://[::1]:8080/", Ok("http://[::1]:8080")),
             ("http://localhost:1", Ok("http://localhost:1")),
-            ("http://va.da.liveperson.net", Err("plain http is accepted to this machine only (localhost); use https")),
-            ("http://localhost.evil.example", Err("plain http is accepted to this machine only (localhost); use https")),
+            (
+                "http://va.da.liveperson.net",
+                Err("plain http is accepted to this machine only (localhost); use https"),
+            ),
+            (
+                "http://localhost.evil.example",
+                Err("plain http is accepted to this machine only (localhost); use https"),
+            ),
             ("va.da.liveperson.net", Err("not an address such as https://va.da.liveperson.net")),
             ("ftp://localhost", Err("not an address such as https://va.da.liveperson.net")),
             ("https://u:p@va.da.liveperson.net", Err("an address must not hold a user name or password")),

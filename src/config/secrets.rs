@@ -31,7 +31,10 @@ pub fn read(
         }
         Some(_) => warn_once(
             layers,
-            format!("{} is ignored: it speaks of one account and {} are configured", setting.env, layers.accounts),
+            format!(
+                "{} is ignored: it speaks of one account and {} are configured",
+                setting.env, layers.accounts
+            ),
         ),
         None => {}
     }
@@ -51,7 +54,9 @@ pub fn read(
     }
     if needed {
         let or = layers.or_variable(setting.env);
-        layers.problems.push(format!("{key} is missing: give {file_key} = \"PATH\" of a file that holds it{or}"));
+        layers
+            .problems
+            .push(format!("{key} is missing: give {file_key} = \"PATH\" of a file that holds it{or}"));
         layers.note(&key, "missing", Origin::Missing);
     }
     None
@@ -74,7 +79,10 @@ pub fn warn_if_open(layers: &mut Layers, path: &Path) {
         if open {
             warn_once(
                 layers,
-                format!("{} can be read by every user of this machine; run `chmod o-r` on it", path.display()),
+                format!(
+                    "{} can be read by every user of this machine; run `chmod o-r` on it",
+                    path.display()
+                ),
             );
         }
     }

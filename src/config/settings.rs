@@ -83,8 +83,7 @@ pub const CONSUMER_KEY: SecretSetting =
     secret("account.auth.consumer_key", "account.auth.consumer_key_file", "LP_ARCHIVE_CONSUMER_KEY");
 pub const CONSUMER_SECRET: SecretSetting =
     secret("account.auth.consumer_secret", "account.auth.consumer_secret_file", "LP_ARCHIVE_CONSUMER_SECRET");
-pub const TOKEN: SecretSetting =
-    secret("account.auth.token", "account.auth.token_file", "LP_ARCHIVE_TOKEN");
+pub const TOKEN: SecretSetting = secret("account.auth.token", "account.auth.token_file", "LP_ARCHIVE_TOKEN");
 pub const TOKEN_SECRET: SecretSetting =
     secret("account.auth.token_secret", "account.auth.token_secret_file", "LP_ARCHIVE_TOKEN_SECRET");
 pub const PGP_PASSPHRASE: SecretSetting =

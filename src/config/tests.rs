@@ -116,7 +116,8 @@ fn no_secret_is_ever_shown() {
     for secret in ["hunter2", "swordfish", "open sesame"] {
         assert!(!text.contains(secret), "{text}");
     }
-    let shown = |key: &str| effective.iter().find(|e| e.key == key).map(|e| (e.value.as_str(), e.origin.clone()));
+    let shown =
+        |key: &str| effective.iter().find(|e| e.key == key).map(|e| (e.value.as_str(), e.origin.clone()));
     let from_env = |name| Some((REDACTED, Origin::Environment(name)));
     assert_eq!(shown("account[0].auth.client_secret"), from_env("LP_ARCHIVE_CLIENT_SECRET"));
     assert_eq!(shown("account[0].pgp.passphrase"), from_env("LP_ARCHIVE_PGP_PASSPHRASE"));
@@ -129,8 +130,11 @@ fn missing_secrets_show_as_missing() {
     let site = Site::new(&GOOD.replace("client_secret_file = \"secret\"", ""));
     let (effective, config) = Config::explain(&site.inputs(&[], Flags::default()));
     assert!(config.is_err());
-    assert!(show_text(&effective).lines().any(|line| line.starts_with("account[0].auth.client_secret ")
-        && line.ends_with("(missing)")));
+    assert!(
+        show_text(&effective)
+            .lines()
+            .any(|line| line.starts_with("account[0].auth.client_secret ") && line.ends_with("(missing)"))
+    );
 }
 
 /// (what is changed in the good file, by what, the whole text of the error)
@@ -218,7 +222,12 @@ fn every_error_says_what_to_do() {
         assert!(GOOD.contains(from), "{from}");
         let text = Site::new(&GOOD.replace(from, to)).fault(&[]);
         if expected == "accounts" {
-            assert!(text.contains("account.id (c.toml, line 3): accounts are a list: write [[account]], with two brackets"), "{text}");
+            assert!(
+                text.contains(
+                    "account.id (c.toml, line 3): accounts are a list: write [[account]], with two brackets"
+                ),
+                "{text}"
+            );
         } else {
             assert_eq!(text, format!("failed to read the configuration: {expected}"), "{to}");
         }
@@ -257,7 +266,12 @@ fn variables_of_one_account_do_not_speak_of_two() {
     assert_eq!(config.accounts.len(), 2);
     for name in ["LP_ARCHIVE_CLIENT_SECRET", "LP_ARCHIVE_REGION"] {
         let expected = format!("{name} is ignored: it speaks of one account and 2 are configured");
-        assert_eq!(config.warnings.iter().filter(|text| **text == expected).count(), 1, "{:?}", config.warnings);
+        assert_eq!(
+            config.warnings.iter().filter(|text| **text == expected).count(),
+            1,
+            "{:?}",
+            config.warnings
+        );
     }
     let twice = Site::new(&format!("{}{GOOD}", second.replace("\"2\"", "\"1\""))).fault(&[]);
     assert!(twice.contains("account 1 is configured twice"), "{twice}");
@@ -278,7 +292,8 @@ fn open_secret_files_are_warned_about() {
 
 #[test]
 fn convert_needs_no_file() {
-    let env: Environment = [("LP_ARCHIVE_PGP_PASSPHRASE", "e"), ("LP_ARCHIVE_MAX_RECORD", "1MiB")].into_iter().collect();
+    let env: Environment =
+        [("LP_ARCHIVE_PGP_PASSPHRASE", "e"), ("LP_ARCHIVE_MAX_RECORD", "1MiB")].into_iter().collect();
     let flags = Flags { account: Some("1".into()), out: Some("lake".into()), ..Flags::default() };
     let config = Config::for_convert(&env, &flags).unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!((config.account.as_str(), config.out.as_str()), ("1", "lake"));
@@ -303,7 +318,11 @@ fn the_default_file_tells_the_truth() {
         .collect();
     let changed = uncommented.iter().zip(DEFAULT_FILE_TEXT.lines()).filter(|(a, b)| a != b).count();
     assert!(changed > 15, "{changed}");
-    let env = [("LP_ARCHIVE_AUTH_METHOD", "oauth2"), ("LP_ARCHIVE_CLIENT_ID", "a"), ("LP_ARCHIVE_CLIENT_SECRET", "b")];
+    let env = [
+        ("LP_ARCHIVE_AUTH_METHOD", "oauth2"),
+        ("LP_ARCHIVE_CLIENT_ID", "a"),
+        ("LP_ARCHIVE_CLIENT_SECRET", "b"),
+    ];
     let values = |text: &str| {
         let site = Site::new(text);
         let (effective, config) = Config::explain(&site.inputs(&env, Flags::default()));
@@ -319,7 +338,8 @@ fn the_default_file_tells_the_truth() {
         values.iter().map(|(key, value, _)| (key.clone(), value.clone())).collect::<Vec<_>>()
     };
     assert_eq!(without_origin(&default), without_origin(&spoken));
-    let silent: Vec<&str> = spoken.iter().filter(|(_, _, said)| !said).map(|(key, _, _)| key.as_str()).collect();
+    let silent: Vec<&str> =
+        spoken.iter().filter(|(_, _, said)| !said).map(|(key, _, _)| key.as_str()).collect();
     assert_eq!(silent, ["archive.threads", "account[0].base_url"]);
 }
 
@@ -343,5 +363,8 @@ fn the_default_file_is_never_written_over_another() {
     write_default_file(&path).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), DEFAULT_FILE_TEXT);
     let text = write_default_file(&path).unwrap_err().to_string();
-    assert!(text.ends_with("lp-archive.toml: the file is there already; name another path, or move it away"), "{text}");
+    assert!(
+        text.ends_with("lp-archive.toml: the file is there already; name another path, or move it away"),
+        "{text}"
+    );
 }

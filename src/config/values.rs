@@ -95,7 +95,9 @@ mod tests {
         ] {
             assert_eq!(parse_size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "MiB", "-1MiB", "12x", "1.5", "1e3MB", "99999999999TiB", "nan", "infTiB", "1,5GiB", "٣MiB"] {
+        for text in
+            ["", "MiB", "-1MiB", "12x", "1.5", "1e3MB", "99999999999TiB", "nan", "infTiB", "1,5GiB", "٣MiB"]
+        {
             let expected = format!("'{text}' is not a size such as 512MiB, 2GiB, 10MB or 1048576");
             assert_eq!(parse_size(text), Err(expected));
         }

@@ -50,7 +50,9 @@ mod tests {
         for (number, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB")] {
             assert_eq!(bytes(number), text);
         }
-        for (number, text) in [(-1.0, "0.0 s"), (0.84, "0.8 s"), (200.2, "3 min 20 s"), (7_500.0, "2 h 05 min")] {
+        for (number, text) in
+            [(-1.0, "0.0 s"), (0.84, "0.8 s"), (200.2, "3 min 20 s"), (7_500.0, "2 h 05 min")]
+        {
             assert_eq!(seconds(number), text);
         }
         assert_eq!((counted(1, "part"), counted(1234, "part")), ("1 part".into(), "1,234 parts".into()));

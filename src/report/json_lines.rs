@@ -29,22 +29,21 @@ pub fn event_fields(event: &Event) -> (&'static str, Value) {
                 "from": format_ms(window.from_ms), "to": format_ms(window.to_ms),
             }),
         ),
-        Event::Listed { account, stream, parts, missing } => {
-            ("listed", json!({"account": account, "stream": stream.resource(), "parts": parts, "missing": missing}))
-        }
-        Event::StreamFailed { account, stream, fault } => (
-            "stream_failed",
-            with_fault(json!({"account": account, "stream": stream.resource()}), fault),
+        Event::Listed { account, stream, parts, missing } => (
+            "listed",
+            json!({"account": account, "stream": stream.resource(), "parts": parts, "missing": missing}),
         ),
+        Event::StreamFailed { account, stream, fault } => {
+            ("stream_failed", with_fault(json!({"account": account, "stream": stream.resource()}), fault))
+        }
         Event::Planned { batches, parts } => ("planned", json!({"batches": batches, "parts": parts})),
         Event::BatchStarted { account, stream, day, parts } => (
             "batch_started",
             json!({"account": account, "stream": stream.resource(), "day": day, "parts": parts}),
         ),
-        Event::Retrying { unit, attempt, pause_ms, reason } => (
-            "retrying",
-            json!({"unit": unit, "attempt": attempt, "pause_ms": pause_ms, "reason": reason}),
-        ),
+        Event::Retrying { unit, attempt, pause_ms, reason } => {
+            ("retrying", json!({"unit": unit, "attempt": attempt, "pause_ms": pause_ms, "reason": reason}))
+        }
         Event::Fetched { part, bytes } => ("fetched", json!({"part": part, "bytes": bytes})),
         Event::PartDone { part, bytes_json, records, quarantined } => (
             "part_done",

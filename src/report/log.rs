@@ -10,7 +10,8 @@ pub fn start_log(verbosity: u8) {
     if verbosity < 2 {
         return;
     }
-    let targets = Targets::new().with_default(LevelFilter::WARN).with_target("lp_archive", LevelFilter::TRACE);
+    let targets =
+        Targets::new().with_default(LevelFilter::WARN).with_target("lp_archive", LevelFilter::TRACE);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     // A second start, as in tests, keeps the first log.
     let _ = tracing_subscriber::registry().with(lines).with(targets).try_init();

@@ -106,7 +106,8 @@ impl Reporter {
         let minutely = !bar && !options.quiet;
         let terminal = bar.then(|| Terminal::new(options.color));
         let state = State { summary: Summary::default(), stage: "starting".into(), talk, results };
-        let shared = Arc::new(Shared { options, started: Instant::now(), state: Mutex::new(state), terminal });
+        let shared =
+            Arc::new(Shared { options, started: Instant::now(), state: Mutex::new(state), terminal });
         let version = env!("CARGO_PKG_VERSION");
         let start = format!("lp-archive {version}: {}", shared.options.title);
         shared.say(&mut shared.lock(), Level::Info, "started", &start, json!({"version": version}));
@@ -311,7 +312,10 @@ mod tests {
     #[test]
     fn verbose_tells_parts() {
         let (talk, _) = run(ReportOptions { verbosity: 1, ..ReportOptions::default() });
-        assert!(talk.iter().any(|line| line.ends_with("Survey.1.2.part-00000-0: received, 100 B")), "{talk:?}");
+        assert!(
+            talk.iter().any(|line| line.ends_with("Survey.1.2.part-00000-0: received, 100 B")),
+            "{talk:?}"
+        );
     }
 
     #[test]
@@ -326,7 +330,8 @@ mod tests {
 
     #[test]
     fn json_lines_hold_every_sentence() {
-        let options = ReportOptions { log_format: LogFormat::Json, terminal: true, ..ReportOptions::default() };
+        let options =
+            ReportOptions { log_format: LogFormat::Json, terminal: true, ..ReportOptions::default() };
         let (talk, results) = run(options);
         let events: Vec<String> = talk
             .iter()

@@ -34,14 +34,19 @@ pub fn sentence(event: &Event) -> (Level, String) {
     match event {
         Event::ListingStarted { account, stream, window } => (
             Level::Detail,
-            format!("listing {account}/{stream} from {} to {}", format_ms(window.from_ms), format_ms(window.to_ms)),
+            format!(
+                "listing {account}/{stream} from {} to {}",
+                format_ms(window.from_ms),
+                format_ms(window.to_ms)
+            ),
         ),
-        Event::Listed { account, stream, parts, missing } => {
-            (Level::Detail, format!("{account}/{stream}: {} listed, {missing} not archived yet", counted(*parts, "part")))
-        }
-        Event::StreamFailed { fault, .. } | Event::PartFailed { fault, .. } | Event::BatchFailed { fault, .. } => {
-            (Level::Error, fault.to_string())
-        }
+        Event::Listed { account, stream, parts, missing } => (
+            Level::Detail,
+            format!("{account}/{stream}: {} listed, {missing} not archived yet", counted(*parts, "part")),
+        ),
+        Event::StreamFailed { fault, .. }
+        | Event::PartFailed { fault, .. }
+        | Event::BatchFailed { fault, .. } => (Level::Error, fault.to_string()),
         Event::Planned { batches, parts } => {
             let plural = if *batches == 1 { "batch" } else { "batches" };
             (Level::Detail, format!("to do: {} in {batches} {plural}", counted(*parts, "part")))
@@ -52,7 +57,9 @@ pub fn sentence(event: &Event) -> (Level, String) {
         Event::Retrying { unit, attempt, pause_ms, reason } => {
             (Level::Detail, format!("{unit}: {reason}; try {attempt} follows in {pause_ms} ms"))
         }
-        Event::Fetched { part, bytes: size } => (Level::Detail, format!("{part}: received, {}", bytes(*size))),
+        Event::Fetched { part, bytes: size } => {
+            (Level::Detail, format!("{part}: received, {}", bytes(*size)))
+        }
         Event::PartDone { part, records, quarantined, .. } => {
             (Level::Detail, format!("{part}: {}, {quarantined} quarantined", counted(*records, "record")))
         }

@@ -44,7 +44,9 @@ pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
             let _ = writeln!(text, "  … and {} more (--json names them all)", count(more as u64));
         }
     }
-    if let (Some(out), Some(table)) = (out, totals.rows.iter().max_by_key(|(_, rows)| **rows).map(|(table, _)| table)) {
+    if let (Some(out), Some(table)) =
+        (out, totals.rows.iter().max_by_key(|(_, rows)| **rows).map(|(table, _)| table))
+    {
         let _ = writeln!(text, "\nnext, in DuckDB:\n  {}", query(out, table));
     }
     text
@@ -57,7 +59,9 @@ fn closing_line(summary: &Summary) -> String {
         let listed: u64 = summary.streams.values().map(|stream| stream.listed).sum();
         let state = match (summary.failed.is_empty(), listed) {
             (true, 0) => "nothing to archive".to_owned(),
-            (true, listed) => format!("nothing new: all {} are archived already", counted(listed, "listed part")),
+            (true, listed) => {
+                format!("nothing new: all {} are archived already", counted(listed, "listed part"))
+            }
             (false, _) => "nothing was archived".to_owned(),
         };
         return format!("{state} ({})", seconds(summary.seconds));

@@ -10,7 +10,11 @@ pub fn sample_run() -> Vec<Event> {
     let part = |n: u32| format!("1/survey/Survey.1.2.part-0000{n}-0");
     let stream = Stream::Survey;
     vec![
-        Event::ListingStarted { account: account(), stream, window: Window { from_ms: 0, to_ms: 86_400_000 } },
+        Event::ListingStarted {
+            account: account(),
+            stream,
+            window: Window { from_ms: 0, to_ms: 86_400_000 },
+        },
         Event::Listed { account: account(), stream, parts: 5, missing: 3 },
         Event::StreamFailed {
             account: account(),
