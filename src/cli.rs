@@ -105,6 +105,15 @@ pub enum LogFormat {
     Json,
 }
 
+impl From<LogFormat> for crate::report::LogFormat {
+    fn from(typed: LogFormat) -> Self {
+        match typed {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}
+
 /// What `sync` and `plan` archive, and where to.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SelectArgs {

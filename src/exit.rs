@@ -6,9 +6,10 @@
 
 use std::io::{IsTerminal, Write};
 
+use crate::cli::CommonArgs;
 use crate::config::Environment;
 use crate::model::{Fault, FaultKind, Stage};
-use crate::report::{Level, Summary, paint};
+use crate::report::{Summary, fault_text};
 
 /// How the process ends. Scheduled jobs decide by it whether to run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,11 +134,12 @@ impl Exit {
         }
     }
 
-    /// Prints the fault that ended a command before its work began, and gives its exit code.
-    pub fn because(fault: &Fault) -> Exit {
+    /// Prints the fault that ended a command before its work began, in the form that was asked for,
+    /// and gives its exit code.
+    pub fn because(fault: &Fault, common: &CommonArgs) -> Exit {
         let stderr = std::io::stderr();
         let color = stderr.is_terminal() && !Environment::of_process().no_color();
-        let _ = writeln!(stderr.lock(), "{}", paint(color, Level::Error, &fault.to_string()));
+        let _ = writeln!(stderr.lock(), "{}", fault_text(fault, common.log_format.into(), color));
         Exit::of_faults([fault], 0, false)
     }
 }

@@ -18,10 +18,14 @@ pub fn run(command: ConfigCommand, common: CommonArgs) -> Exit {
 
 fn init(args: &ConfigInitArgs, common: &CommonArgs) -> Exit {
     if let Err(fault) = write_default_file(&args.path) {
-        return Exit::because(&fault);
+        return Exit::because(&fault, common);
     }
     if !common.quiet {
-        eprintln!("wrote {0}; fill it in, then try `lp-archive config show -c {0}`", args.path.display());
+        let path = args.path.display();
+        let _ = writeln!(
+            std::io::stderr(),
+            "wrote {path}; fill it in, then try `lp-archive config show -c {path}`"
+        );
     }
     Exit::Done
 }
@@ -35,9 +39,11 @@ fn show(args: ConfigShowArgs, common: &CommonArgs) -> Exit {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
     match config {
         Ok(config) => {
-            config.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+            for warning in config.warnings {
+                let _ = writeln!(std::io::stderr(), "warning: {warning}");
+            }
             Exit::Done
         }
-        Err(fault) => Exit::because(&fault),
+        Err(fault) => Exit::because(&fault, common),
     }
 }

@@ -3,11 +3,11 @@
 
 use std::io::IsTerminal;
 
-use crate::cli::{CommonArgs, ConvertArgs, LogFormat, SelectArgs};
+use crate::cli::{CommonArgs, ConvertArgs, SelectArgs};
 use crate::config::{Config, ConvertConfig, Environment, Flags, Inputs};
 use crate::exit::Exit;
 use crate::model::{Event, EventSink, Fault};
-use crate::report::{self, ReportOptions, Reporter, start_log};
+use crate::report::{ReportOptions, Reporter, start_log};
 
 pub mod config;
 
@@ -64,10 +64,7 @@ pub fn start_reporter(
         json: common.json,
         quiet: common.quiet,
         verbosity: common.verbose,
-        log_format: match common.log_format {
-            LogFormat::Text => report::LogFormat::Text,
-            LogFormat::Json => report::LogFormat::Json,
-        },
+        log_format: common.log_format.into(),
         terminal,
         color: terminal && !Environment::of_process().no_color(),
     });

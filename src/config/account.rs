@@ -106,12 +106,16 @@ fn read_streams(layers: &mut Layers, index: usize) -> Option<Vec<Stream>> {
                     || format!("'{name}' is none of {}", known().collect::<Vec<_>>().join(", ")),
                     |meant| format!("'{name}' is not a stream; did you mean {meant}?"),
                 );
-                layers.problems.push(format!("{key}: {hint}"));
+                let called = layers.called(&key);
+                layers.problems.push(format!("{called}: {hint}"));
             }
         }
     }
     if names.is_empty() {
-        layers.problems.push(format!("{key}: the list is empty; leave the key out to archive every stream"));
+        let called = layers.called(&key);
+        layers
+            .problems
+            .push(format!("{called}: the list is empty; leave the key out to archive every stream"));
     }
     Some(streams)
 }
@@ -207,7 +211,8 @@ fn check_file(layers: &mut Layers, key: &str, file: &std::path::Path) -> bool {
             true
         }
         Err(error) => {
-            layers.problems.push(format!("{key}: cannot read {}: {error}", file.display()));
+            let called = layers.called(key);
+            layers.problems.push(format!("{called}: cannot read {}: {error}", file.display()));
             false
         }
     }

@@ -18,7 +18,7 @@ pub const DEFAULT_FILE_TEXT: &str = include_str!("default.toml");
 /// The file is there already, or cannot be written.
 pub fn write_default_file(path: &Path) -> Result<(), Fault> {
     let fault = |message: String, advice: &str| {
-        Fault::new(FaultKind::Config, Stage::Configure, message).of(path.display()).advise(advice)
+        Fault::new(FaultKind::Config, Stage::Write, message).of(path.display()).advise(advice)
     };
     let mut file =
         OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match error.kind() {

@@ -299,6 +299,14 @@ impl Layers {
         )
     }
 
+    /// The key and who gave it: `account[0].pgp.key_files (--pgp-key)`.
+    pub fn called(&self, key: &str) -> String {
+        match self.given.get(key) {
+            Some((_, origin)) => format!("{key} ({origin})"),
+            None => key.to_owned(),
+        }
+    }
+
     /// The folder that a relative path given for `key` starts from.
     pub fn folder_of(&self, key: &str) -> PathBuf {
         match self.given.get(key) {

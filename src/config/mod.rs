@@ -121,7 +121,17 @@ impl Config {
             Err(fault) => return (Vec::new(), Err(fault)),
         };
         let config = build(&mut layers, &inputs.environment);
-        (layers.effective, config)
+        let mut effective = layers.effective;
+        effective.sort_by_key(|e| settings::section_rank(&e.key));
+        (effective, config)
+    }
+
+    /// The same from environment and flags alone, whatever files lie in the current folder.
+    ///
+    /// # Errors
+    /// Everything that is wrong, as one fault of kind `Config`.
+    pub fn without_file(environment: &Environment, flags: &Flags) -> Result<Config, Fault> {
+        build(&mut Layers::gather(None, environment, flags), environment)
     }
 
     /// The configuration of `convert`: flags and environment alone, no file.
@@ -131,7 +141,15 @@ impl Config {
     pub fn for_convert(environment: &Environment, flags: &Flags) -> Result<ConvertConfig, Fault> {
         let mut layers = Layers::gather(None, environment, flags);
         layers.accounts = 1;
-        let account = account::read_id(&mut layers, 0);
+        let account = match layers.has("account[0].id") {
+            true => account::read_id(&mut layers, 0),
+            false => {
+                layers
+                    .problems
+                    .push("no account: give --account ID, or the variable LP_ARCHIVE_ACCOUNT_ID".into());
+                None
+            }
+        };
         let pgp = account::read_pgp(&mut layers, environment, 0);
         let archive = read_archive(&mut layers);
         match (layers.fault(), account, archive.out) {

@@ -46,7 +46,8 @@ pub fn read(
                 Some(secret)
             }
             Err(why) => {
-                layers.problems.push(format!("{file_key}: cannot read {}: {why}", path.display()));
+                let called = layers.called(&file_key);
+                layers.problems.push(format!("{called}: cannot read {}: {why}", path.display()));
                 layers.note(&key, "missing", Origin::Missing);
                 None
             }

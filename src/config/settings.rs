@@ -101,6 +101,12 @@ pub fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
+/// Place of a key's section among the sections: accounts first, as in the default file.
+pub fn section_rank(key: &str) -> usize {
+    let section = |key: &str| key.split(['.', '[']).next().map(str::to_owned);
+    SETTINGS.iter().position(|setting| section(setting.key) == section(key)).unwrap_or(SETTINGS.len())
+}
+
 /// The known text closest to `typed`, if it is close enough to be a slip of the fingers.
 pub fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known

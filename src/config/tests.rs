@@ -179,7 +179,7 @@ fn every_error_says_what_to_do() {
         (
             "region = \"us\"",
             "region = \"us\"\nstreams = [\"websession\"]",
-            "account[0].streams: 'websession' is not a stream; did you mean webSession?",
+            "account[0].streams (c.toml, line 5): 'websession' is not a stream; did you mean webSession?",
         ),
         (
             "method = \"oauth2\"",
@@ -208,7 +208,7 @@ fn every_error_says_what_to_do() {
         (
             "client_secret_file = \"secret\"",
             "client_secret_file = \"nowhere\"",
-            "account[0].auth.client_secret_file: cannot read nowhere: No such file or directory (os error 2)",
+            "account[0].auth.client_secret_file (c.toml, line 8): cannot read nowhere: No such file or directory (os error 2)",
         ),
         ("[[account]]", "[account]", "accounts"),
         ("out = \"lake\"", "out = \"s3://key:secret@bucket/lake\"", "archive.out (c.toml, line 10): a s3 address must hold neither credentials nor a query; give credentials as the store's own tools read them (AWS_ACCESS_KEY_ID, …)"),
@@ -302,8 +302,24 @@ fn convert_needs_no_file() {
     let flags = Flags { pgp_key_files: vec!["/nowhere/key.asc".into()], ..flags };
     assert_eq!(
         Config::for_convert(&env, &flags).err().unwrap().to_string(),
-        "failed to read the configuration: account[0].pgp.key_files: cannot read /nowhere/key.asc: No such file or directory (os error 2)"
+        "failed to read the configuration: account[0].pgp.key_files (--pgp-key): cannot read /nowhere/key.asc: No such file or directory (os error 2)"
     );
+}
+
+#[test]
+fn without_file_no_file_is_looked_for() {
+    let env = [("LP_ARCHIVE_CONFIG", "/nowhere/c.toml"), ("LP_ARCHIVE_OUT", "lake")];
+    let text = Config::without_file(&env.into_iter().collect(), &Flags::default()).err().unwrap().to_string();
+    assert!(text.contains("no account is configured"), "{text}");
+}
+
+#[test]
+fn values_are_shown_by_section() {
+    let site = Site::new(GOOD);
+    let (effective, _) = Config::explain(&site.inputs(&[], Flags::default()));
+    let mut sections: Vec<&str> = effective.iter().filter_map(|e| e.key.split(['.', '[']).next()).collect();
+    sections.dedup();
+    assert_eq!(sections, ["account", "archive", "service", "limits", "lake"]);
 }
 
 /// Uncomments every default of the default file and compares the outcome with the real defaults.
@@ -363,6 +379,7 @@ fn the_default_file_is_never_written_over_another() {
     write_default_file(&path).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), DEFAULT_FILE_TEXT);
     let text = write_default_file(&path).unwrap_err().to_string();
+    assert!(text.starts_with("failed to write "), "{text}");
     assert!(
         text.ends_with("lp-archive.toml: the file is there already; name another path, or move it away"),
         "{text}"

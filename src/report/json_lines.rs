@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::sentences::Level;
+use super::sentences::{Level, printable};
 use crate::model::{Event, Fault, format_ms};
 
 /// One line's object. `fields` are the event's own.
@@ -68,11 +68,16 @@ pub fn event_fields(event: &Event) -> (&'static str, Value) {
     }
 }
 
+/// The line of a fault that ended a command before its work began.
+pub fn fault_line(ts_ms: i64, fault: &Fault) -> Value {
+    line(ts_ms, Level::Error, "run_failed", &printable(&fault.to_string()), with_fault(json!({}), fault))
+}
+
 /// Adds `kind` and `stage` of a fault.
 pub fn with_fault(mut fields: Value, fault: &Fault) -> Value {
     if let Value::Object(fields) = &mut fields {
         fields.insert("kind".into(), fault.kind.code().into());
-        fields.insert("stage".into(), fault.stage.to_string().into());
+        fields.insert("stage".into(), fault.stage.code().into());
     }
     fields
 }

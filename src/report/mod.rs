@@ -70,6 +70,14 @@ pub struct ReportOptions {
     pub color: bool,
 }
 
+/// A fault as one line of stderr, for what ends a command before its work begins.
+pub fn fault_text(fault: &Fault, log_format: LogFormat, color: bool) -> String {
+    match log_format {
+        LogFormat::Text => paint(color, Level::Error, &fault.to_string()),
+        LogFormat::Json => json_lines::fault_line(now_ms(), fault).to_string(),
+    }
+}
+
 /// Takes events from any thread, shows them, and sums them up.
 pub struct Reporter {
     shared: Arc<Shared>,
@@ -102,7 +110,11 @@ impl Reporter {
         talk: Box<dyn Write + Send>,
         results: Box<dyn Write + Send>,
     ) -> Reporter {
-        let bar = options.terminal && !options.quiet && options.log_format == LogFormat::Text;
+        // The log of the libraries would be written across the bar.
+        let bar = options.terminal
+            && !options.quiet
+            && options.verbosity < 2
+            && options.log_format == LogFormat::Text;
         let minutely = !bar && !options.quiet;
         let terminal = bar.then(|| Terminal::new(options.color));
         let state = State { summary: Summary::default(), stage: "starting".into(), talk, results };

@@ -78,11 +78,11 @@ pub fn sentence(event: &Event) -> (Level, String) {
     }
 }
 
-/// `3 of 12 parts, 1.2 GiB received (12.0 MiB/s), 1 retry` and what else is worth a word.
+/// `3 of 12 parts, 1.2 GiB at 12.0 MiB/s, 1 retry` and what else is worth a word.
 pub fn progress(summary: &Summary) -> String {
     let per_second = summary.bytes_fetched as f64 / summary.seconds.max(0.001);
     let mut text = format!(
-        "{} of {}, {} received ({}/s)",
+        "{} of {}, {} at {}/s",
         summary.parts_finished,
         counted(summary.parts_planned, "part"),
         bytes(summary.bytes_fetched),
@@ -156,12 +156,9 @@ mod tests {
     #[test]
     fn progress_in_one_line() {
         let mut summary = Summary { seconds: 2.0, ..Summary::default() };
-        assert_eq!(progress(&summary), "0 of 0 parts, 0 B received (0 B/s)");
+        assert_eq!(progress(&summary), "0 of 0 parts, 0 B at 0 B/s");
         sample_run().iter().for_each(|event| summary.add(event));
-        assert_eq!(
-            progress(&summary),
-            "2 of 3 parts, 300 B received (150 B/s), 1 retry, 1 quarantined, 2 failed"
-        );
+        assert_eq!(progress(&summary), "2 of 3 parts, 300 B at 150 B/s, 1 retry, 1 quarantined, 2 failed");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub fn summary_json(summary: &Summary) -> Value {
                 "unit": failure.unit.code(),
                 "name": failure.name,
                 "kind": failure.fault.kind.code(),
-                "stage": failure.fault.stage.to_string(),
+                "stage": failure.fault.stage.code(),
                 "message": failure.fault.to_string(),
             })
         })

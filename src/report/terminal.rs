@@ -1,5 +1,7 @@
 //! The progress display of a terminal: a bar at the bottom, problems above it.
 
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,34 +13,50 @@ use super::summary::Summary;
 pub struct Terminal {
     bar: ProgressBar,
     color: bool,
+    /// Whether the plan is known, so that there is a length to show.
+    planned: AtomicBool,
 }
 
 impl Terminal {
     /// Starts the display on stderr.
     pub fn new(color: bool) -> Terminal {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        let template = if color {
-            "{spinner:.cyan} {bar:24.cyan/dim} {msg}, {eta} left"
-        } else {
-            "{spinner} {bar:24} {msg}, {eta} left"
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━╸─"));
-        }
-        bar.enable_steady_tick(Duration::from_millis(120));
-        Terminal { bar, color }
+        let terminal = Terminal { bar, color, planned: AtomicBool::new(false) };
+        terminal.set_template("{spinner:.cyan} {msg}", "{spinner} {msg}");
+        terminal.bar.enable_steady_tick(Duration::from_millis(120));
+        terminal
     }
 
     /// Shows the figures so far; `stage` is what is being done.
     pub fn update(&self, summary: &Summary, stage: &str) {
+        if summary.parts_planned == 0 {
+            self.bar.set_message(stage.to_owned());
+            return;
+        }
+        if !self.planned.swap(true, Ordering::Relaxed) {
+            self.bar.reset_eta();
+            self.set_template(
+                "{spinner:.cyan} {bar:20.cyan/dim} {wide_msg} {eta} left",
+                "{spinner} {bar:20} {wide_msg} {eta} left",
+            );
+        }
         self.bar.set_length(summary.parts_planned);
         self.bar.set_position(summary.parts_finished);
-        self.bar.set_message(format!("{stage}: {}", progress(summary)));
+        self.bar.set_message(format!("{} | {stage}", progress(summary)));
+    }
+
+    fn set_template(&self, colored: &str, plain: &str) {
+        if let Ok(style) = ProgressStyle::with_template(if self.color { colored } else { plain }) {
+            self.bar.set_style(style.progress_chars("━╸─"));
+        }
     }
 
     /// A line above the bar.
     pub fn say(&self, level: Level, text: &str) {
-        self.bar.suspend(|| eprintln!("{}", paint(self.color, level, text)));
+        self.bar.suspend(|| {
+            // A terminal that went away must not end the run.
+            let _ = writeln!(std::io::stderr(), "{}", paint(self.color, level, text));
+        });
     }
 
     /// Takes the bar away.
