@@ -7,7 +7,7 @@
 //!
 //! Problems are gathered, not thrown: a user who made three mistakes reads of all three.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -92,6 +92,7 @@ impl Flags {
 /// The layers laid over each other. Reading a value notes it as effective.
 pub struct Layers {
     given: BTreeMap<String, (Raw, Origin)>,
+    asked: BTreeSet<String>,
     folder: PathBuf,
     /// Accounts to build: those of the file, or one from environment and flags.
     pub accounts: usize,
@@ -110,6 +111,7 @@ impl Layers {
         };
         let mut layers = Layers {
             given: BTreeMap::new(),
+            asked: BTreeSet::new(),
             folder,
             accounts: text.accounts,
             problems: Vec::new(),
@@ -172,6 +174,7 @@ impl Layers {
         show: impl Fn(&T) -> String,
         parse: impl Fn(&Raw) -> Result<T, String>,
     ) -> Option<T> {
+        self.asked.insert(key.to_owned());
         let (value, origin) = match self.given.get(key) {
             None => (default, Origin::Default),
             Some((raw, origin)) => match parse(raw) {
@@ -313,6 +316,14 @@ impl Layers {
             Some((_, Origin::File { .. })) => self.folder.clone(),
             _ => PathBuf::new(),
         }
+    }
+
+    /// Warns about what was given for signing in and never asked for.
+    pub fn warn_of_unused(&mut self) {
+        let unused = self.given.keys().filter(|key| key.contains("].auth.") && !self.asked.contains(*key));
+        let texts: Vec<String> =
+            unused.map(|key| format!("{} is not used with this method", self.called(key))).collect();
+        self.warnings.extend(texts);
     }
 
     /// ` (or LP_ARCHIVE_REGION)` while the environment can speak of the account, else nothing.

@@ -212,6 +212,7 @@ fn build(layers: &mut Layers, environment: &Environment) -> Result<Config, Fault
     let accounts: Vec<AccountConfig> = (0..layers.accounts)
         .filter_map(|index| account::read_account(layers, environment, index, &wide))
         .collect();
+    layers.warn_of_unused();
     let mut seen = BTreeSet::new();
     for account in &accounts {
         let id = &account.service.account;

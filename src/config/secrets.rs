@@ -12,6 +12,9 @@ use crate::model::Secret;
 /// The text that stands for a secret in anything printed.
 pub const REDACTED: &str = "**redacted**";
 
+/// Editors and `echo` end files with it, and so do secrets made of such files.
+const LINE_END: [char; 2] = ['\r', '\n'];
+
 /// Reads one secret of account `index`; the environment wins over the file. A missing one is a
 /// problem if it is `needed`.
 pub fn read(
@@ -27,7 +30,7 @@ pub fn read(
     match env.get(setting.env) {
         Some(text) if layers.accounts == 1 => {
             layers.note(&key, REDACTED, Origin::Environment(setting.env));
-            return Some(Secret::new(text));
+            return Some(Secret::new(text.trim_end_matches(LINE_END)));
         }
         Some(_) => warn_once(
             layers,
@@ -95,10 +98,10 @@ fn warn_once(layers: &mut Layers, text: String) {
     }
 }
 
-/// The file's text without the line end that editors add.
+/// The file's text without its line end.
 fn read_file(path: &Path) -> Result<Secret, String> {
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
-    let text = text.trim_end_matches(['\r', '\n']);
+    let text = text.trim_end_matches(LINE_END);
     if text.is_empty() { Err("it is empty".into()) } else { Ok(Secret::new(text)) }
 }

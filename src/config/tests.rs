@@ -307,6 +307,35 @@ fn convert_needs_no_file() {
 }
 
 #[test]
+fn keys_that_do_nothing_are_warned_about() {
+    let site = Site::new(&GOOD.replace("[archive]", "consumer_key_file = \"secret\"\n[archive]"));
+    let config =
+        Config::load(&site.inputs(&[("LP_ARCHIVE_TOKEN_FILE", "t")], Flags::default())).ok().unwrap();
+    let unused: Vec<&String> = config.warnings.iter().filter(|text| text.contains("is not used")).collect();
+    let file = site.folder.path().join("c.toml");
+    assert_eq!(
+        unused,
+        [
+            &format!(
+                "account[0].auth.consumer_key_file ({}, line 9) is not used with this method",
+                file.display()
+            ),
+            "account[0].auth.token_file (LP_ARCHIVE_TOKEN_FILE) is not used with this method",
+        ]
+    );
+}
+
+#[test]
+fn line_ends_are_no_part_of_a_secret() {
+    let site = Site::new(GOOD);
+    for env in [&[("LP_ARCHIVE_CLIENT_SECRET", "hunter2\r\n")][..], &[]] {
+        let config = Config::load(&site.inputs(env, Flags::default())).ok().unwrap();
+        let AuthOptions::Oauth2 { client_secret, .. } = &config.accounts[0].service.auth else { panic!() };
+        assert_eq!(client_secret.expose(), "hunter2");
+    }
+}
+
+#[test]
 fn without_file_no_file_is_looked_for() {
     let env = [("LP_ARCHIVE_CONFIG", "/nowhere/c.toml"), ("LP_ARCHIVE_OUT", "lake")];
     let text = Config::without_file(&env.into_iter().collect(), &Flags::default()).err().unwrap().to_string();
@@ -356,7 +385,7 @@ fn the_default_file_tells_the_truth() {
     assert_eq!(without_origin(&default), without_origin(&spoken));
     let silent: Vec<&str> =
         spoken.iter().filter(|(_, _, said)| !said).map(|(key, _, _)| key.as_str()).collect();
-    assert_eq!(silent, ["archive.threads", "account[0].base_url"]);
+    assert_eq!(silent, ["account[0].base_url", "archive.threads"]);
 }
 
 #[test]
