@@ -18,10 +18,12 @@
 //! | 1 | `config`, `report` | 0 |
 //! | 0 | `model` | nothing |
 
+pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod decode;
 pub mod demo;
+pub mod exit;
 pub mod lake;
 pub mod model;
 pub mod pipeline;

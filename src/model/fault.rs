@@ -17,6 +17,23 @@ pub enum Stage {
     Commit,
 }
 
+impl Stage {
+    /// Stable word for machines.
+    pub fn code(self) -> &'static str {
+        match self {
+            Stage::Configure => "configure",
+            Stage::SignIn => "sign_in",
+            Stage::List => "list",
+            Stage::Fetch => "fetch",
+            Stage::Decode => "decode",
+            Stage::Decrypt => "decrypt",
+            Stage::Parse => "parse",
+            Stage::Write => "write",
+            Stage::Commit => "commit",
+        }
+    }
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,0 +1,49 @@
+//! `config init` writes a commented file; `config show` tells the values in effect and where each
+//! came from.
+
+use std::io::Write;
+
+use super::common_flags;
+use crate::cli::{CommonArgs, ConfigCommand, ConfigInitArgs, ConfigShowArgs};
+use crate::config::{Config, Environment, Inputs, show_json, show_text, write_default_file};
+use crate::exit::Exit;
+
+/// Runs `config init` or `config show`.
+pub fn run(command: ConfigCommand, common: CommonArgs) -> Exit {
+    match command {
+        ConfigCommand::Init(args) => init(&args, &common),
+        ConfigCommand::Show(args) => show(args, &common),
+    }
+}
+
+fn init(args: &ConfigInitArgs, common: &CommonArgs) -> Exit {
+    if let Err(fault) = write_default_file(&args.path) {
+        return Exit::because(&fault, common);
+    }
+    if !common.quiet {
+        let path = args.path.display();
+        let _ = writeln!(
+            std::io::stderr(),
+            "wrote {path}; fill it in, then try `lp-archive config show -c {path}`"
+        );
+    }
+    Exit::Done
+}
+
+/// Shows what could be read even if something is wrong; what is wrong follows on stderr.
+fn show(args: ConfigShowArgs, common: &CommonArgs) -> Exit {
+    let environment = Environment::of_process();
+    let (effective, config) =
+        Config::explain(&Inputs { config_file: args.config, environment, flags: common_flags(common) });
+    let text = if common.json { format!("{}\n", show_json(&effective)) } else { show_text(&effective) };
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    match config {
+        Ok(config) => {
+            for warning in config.warnings {
+                let _ = writeln!(std::io::stderr(), "warning: {warning}");
+            }
+            Exit::Done
+        }
+        Err(fault) => Exit::because(&fault, common),
+    }
+}

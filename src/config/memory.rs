@@ -1,0 +1,47 @@
+//! One budget, shared out.
+
+use crate::model::LakeOptions;
+
+/// The least budget that lets every stage work, in bytes.
+pub const MIN_BYTES: u64 = 128 << 20;
+
+/// Shares of the memory budget, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemorySplit {
+    /// What open objects may hold together.
+    pub lake_buffer: usize,
+    /// What one row group may hold before it is written.
+    pub row_group: usize,
+    /// A part up to this size is received into memory, a larger one into a file.
+    pub part: u64,
+}
+
+/// Shares out `budget` bytes: 3/8 for objects being written, at most a quarter of those for one row
+/// group (no more than 48 MiB, beyond which groups gain nothing), 1/16 for one part as received.
+/// The rest is for parts waiting for their turn, decoded text, column builders and the PGP messages
+/// in hand. With the default of 512 MiB: 192, 48 and 32 MiB.
+pub fn split(budget: u64) -> MemorySplit {
+    let lake_buffer = usize::try_from(budget / 8 * 3).unwrap_or(usize::MAX);
+    MemorySplit {
+        lake_buffer,
+        row_group: (lake_buffer / 4).min(LakeOptions::default().row_group_bytes),
+        part: budget / 16,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares() {
+        const MIB: usize = 1 << 20;
+        for (budget, expected) in [
+            (512 << 20, MemorySplit { lake_buffer: 192 * MIB, row_group: 48 * MIB, part: 32 << 20 }),
+            (128 << 20, MemorySplit { lake_buffer: 48 * MIB, row_group: 12 * MIB, part: 8 << 20 }),
+            (8 << 30, MemorySplit { lake_buffer: 3072 * MIB, row_group: 48 * MIB, part: 512 << 20 }),
+        ] {
+            assert_eq!(split(budget), expected);
+        }
+    }
+}
