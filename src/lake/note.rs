@@ -158,8 +158,8 @@ mod tests {
         let parse = |note: &Note| Note::parse(&name.note(), &serde_json::to_vec(note).unwrap());
         assert_eq!(parse(&note).unwrap(), (note.clone(), name.clone()));
         let foolish: [fn(&mut Note); 5] = [
-            |n| drop(n.objects.insert("important.parquet".into())),
-            |n| drop(n.objects.insert("../0123456789abcdef.parquet".into())),
+            |n| n.objects.extend(["important.parquet".to_owned()]),
+            |n| n.objects.extend(["../0123456789abcdef.parquet".to_owned()]),
             |n| n.token = "..".into(),
             |n| n.version = 2,
             |n| n.stream = "x".into(),

@@ -51,7 +51,8 @@ pub struct TableShape {
     /// Without `account_id` and `date`, which are in the path.
     pub schema: SchemaRef,
     pub placement: Placement,
-    /// By path of the leaf column: `timestamp`, `tags.list.element`.
+    /// By path of the leaf column: `timestamp`, `tags.list.element` (the last segment is the name of the
+    /// list's item field). A path that names no column has no effect.
     pub hints: Vec<(String, ColumnHint)>,
 }
 
