@@ -110,6 +110,30 @@ struct Work {
     bytes: usize,
 }
 
+/// Rows that are being encoded. Counts them out again, even when the encoding panics.
+struct Encoding<'a> {
+    objects: &'a Objects,
+    object: &'a Object,
+    bytes: usize,
+    whole: bool,
+}
+
+impl Encoding<'_> {
+    fn end(mut self, whole: bool) {
+        self.whole = whole;
+    }
+}
+
+impl Drop for Encoding<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.object.state);
+        state.encoding -= 1;
+        state.encoding_bytes -= self.bytes;
+        state.broken |= !self.whole;
+        self.objects.count(&mut state);
+    }
+}
+
 /// What the ledger says of a placed object.
 pub(super) struct Placed {
     pub path: String,
@@ -168,7 +192,14 @@ impl Objects {
     pub fn place(&self, sets: &BTreeSet<u64>) -> Result<Vec<Placed>, Fault> {
         let (kept, strays): (Vec<_>, Vec<_>) =
             lock(&self.registry).all.iter().cloned().partition(|object| sets.contains(&object.set));
-        strays.iter().try_for_each(|object| self.dispose(object).map(drop))?;
+        for stray in &strays {
+            if !self.dispose(stray)? {
+                let message = "an object that is not to be kept may still appear";
+                return Err(Fault::new(FaultKind::Destination, Stage::Commit, message)
+                    .of(&stray.path)
+                    .advise("run again: the next run settles it"));
+            }
+        }
         for object in &kept {
             self.seal(object)?;
         }
@@ -301,13 +332,11 @@ impl Objects {
 
     /// Encodes rows that were taken, and ends the object where it was waiting for that.
     fn encode(&self, object: &Object, work: Work) -> Result<(), Fault> {
+        let encoding = Encoding { objects: self, object, bytes: work.bytes, whole: false };
         let result = work.groups.iter().try_for_each(|group| self.encode_group(object, group));
         drop(work.groups);
-        let mut state = lock(&object.state);
-        state.encoding -= 1;
-        state.encoding_bytes -= work.bytes;
-        state.broken |= result.is_err();
-        self.count(&mut state);
+        encoding.end(result.is_ok());
+        let state = lock(&object.state);
         let last = state.encoding == 0;
         let ended = match state.phase {
             Phase::Sealed if last && !state.broken => self.finish(object, state),
@@ -452,7 +481,8 @@ impl Objects {
         };
         std::thread::scope(|scope| {
             for _ in 1..PLACING_THREADS.min(finished.len()) {
-                scope.spawn(work);
+                // A thread that cannot be had is one that does not help.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, work);
             }
             work();
         });
@@ -487,7 +517,9 @@ impl Objects {
         Ok(())
     }
 
-    /// Removes what an object left. `false`: another thread still encodes rows of it and will.
+    /// Removes what an object left. `false`: something may still appear, either because another thread
+    /// encodes rows of it (which then removes it) or because a store may yet carry out a write that failed
+    /// without an answer.
     fn dispose(&self, object: &Object) -> Result<bool, Fault> {
         self.unlist(object);
         let mut state = lock(&object.state);
@@ -502,6 +534,7 @@ impl Objects {
         }
         self.count(&mut state);
         let placed = state.phase == Phase::Placed;
+        let open_end = state.attempted && !placed && !self.store.is_folder();
         state.phase = Phase::Discarded;
         if state.encoding > 0 {
             return Ok(false);
@@ -515,8 +548,10 @@ impl Objects {
         if state.attempted {
             self.store.delete(&object.path)?;
         }
-        state.phase = Phase::Gone;
-        Ok(true)
+        if !open_end {
+            state.phase = Phase::Gone;
+        }
+        Ok(!open_end)
     }
 
     /// Encodes, seals or places objects while too much is held in memory. Never waits for other threads:

@@ -54,11 +54,11 @@ impl Process {
 
     pub fn liveness(&self) -> Liveness {
         let own = Process::own();
-        if self == own && own.start != 0 {
+        if self == own {
             Liveness::Alive
         } else {
             judge(
-                &self.host == &own.host,
+                self.host == own.host,
                 self.boot == own.boot,
                 self.namespace == own.namespace,
                 self.pid,

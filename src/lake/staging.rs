@@ -141,9 +141,9 @@ impl StagedFile {
                 Err(error) if error.kind() == ErrorKind::NotFound && tries < 8 && self.path.exists() => {
                     tries += 1;
                     fs::create_dir_all(folder)?;
-                    let inside = folder.ancestors().skip(1).take_while(|up| up.starts_with(&self.root));
+                    let mut inside = folder.ancestors().skip(1).take_while(|up| up.starts_with(&self.root));
                     // Another process may remove an empty folder before it is synced; then it is made again.
-                    let _ = inside.map(sync_folder).collect::<io::Result<()>>();
+                    let _ = inside.try_for_each(sync_folder);
                 }
                 Err(error) => return Err(error),
                 Ok(()) => return sync_folder(folder),

@@ -53,6 +53,8 @@ pub(super) struct Store {
     runtime: Handle,
     /// Where the lake is, for texts: no credentials, no query.
     place: String,
+    #[cfg(test)]
+    pub trip: Option<Arc<super::tests::Trip>>,
 }
 
 enum Kind {
@@ -134,7 +136,15 @@ impl Store {
                 return Err(fault(Stage::Configure, message).of(place).advise("use file:, s3:, gs: or az:"));
             }
         };
-        Ok(Some(Store { inner, kind: Kind::Remote(parts), prefix, runtime, place }))
+        Ok(Some(Store {
+            inner,
+            kind: Kind::Remote(parts),
+            prefix,
+            runtime,
+            place,
+            #[cfg(test)]
+            trip: None,
+        }))
     }
 
     fn open_folder(folder: PathBuf, create: bool, runtime: Handle) -> Result<Option<Store>, Fault> {
@@ -159,7 +169,15 @@ impl Store {
         }
         let inner = LocalFileSystem::new_with_prefix(&folder).map_err(|error| refuse(text(&error)))?;
         let kind = Kind::Folder(Staging::new(folder));
-        Ok(Some(Store { inner: Arc::new(inner), kind, prefix: Path::default(), runtime, place }))
+        Ok(Some(Store {
+            inner: Arc::new(inner),
+            kind,
+            prefix: Path::default(),
+            runtime,
+            place,
+            #[cfg(test)]
+            trip: None,
+        }))
     }
 
     #[cfg(test)]
@@ -167,7 +185,7 @@ impl Store {
         let store = Arc::new(object_store::memory::InMemory::new());
         let kind = Kind::Remote(store.clone());
         let prefix = Path::from("some/prefix");
-        (Store { inner: store.clone(), kind, prefix, runtime, place: "memory:".into() }, store)
+        (Store { inner: store.clone(), kind, prefix, runtime, place: "memory:".into(), trip: None }, store)
     }
 
     /// Where the lake is, for texts.
@@ -177,7 +195,7 @@ impl Store {
 
     /// Writes, over what is there.
     pub fn put(&self, path: &str, bytes: Bytes) -> Result<(), Fault> {
-        match &self.kind {
+        self.pass(true, || match &self.kind {
             Kind::Folder(staging) => stage(staging, &bytes)
                 .and_then(|file| file.replace(path))
                 .map_err(|error| self.failed(Stage::Write, path, error.to_string())),
@@ -185,12 +203,12 @@ impl Store {
                 let at = self.at(path);
                 self.wait(Stage::Write, path, self.inner.put(&at, PutPayload::from(bytes))).map(drop)
             }
-        }
+        })
     }
 
     /// Writes unless something is there. An error leaves open whether it was written.
     pub fn create(&self, path: &str, bytes: Bytes) -> Result<Created, Fault> {
-        match &self.kind {
+        self.pass(true, || match &self.kind {
             Kind::Folder(staging) => stage(staging, &bytes)
                 .and_then(|file| file.create(path))
                 .map(|made| if made { Created::Made } else { Created::Exists })
@@ -204,18 +222,20 @@ impl Store {
                     Err(error) => Err(self.failed(Stage::Commit, path, text(&error))),
                 }
             }
-        }
+        })
     }
 
     /// Whole object, or `None` if there is none.
     pub fn get(&self, path: &str) -> Result<Option<Bytes>, Fault> {
-        let at = self.at(path);
-        let read = async { self.inner.get(&at).await?.bytes().await };
-        match self.runtime.block_on(read) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.failed(Stage::List, path, text(&error))),
-        }
+        self.pass(false, || {
+            let at = self.at(path);
+            let read = async { self.inner.get(&at).await?.bytes().await };
+            match self.runtime.block_on(read) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(self.failed(Stage::List, path, text(&error))),
+            }
+        })
     }
 
     /// Whole objects, in any order. All must be there.
@@ -232,16 +252,16 @@ impl Store {
 
     /// Bytes of an object, or `None` if there is none.
     pub fn size(&self, path: &str) -> Result<Option<u64>, Fault> {
-        match self.runtime.block_on(self.inner.head(&self.at(path))) {
+        self.pass(false, || match self.runtime.block_on(self.inner.head(&self.at(path))) {
             Ok(meta) => Ok(Some(meta.size)),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.failed(Stage::Write, path, text(&error))),
-        }
+        })
     }
 
     /// Deletes for good; a missing object is no error.
     pub fn delete(&self, path: &str) -> Result<(), Fault> {
-        match &self.kind {
+        self.pass(true, || match &self.kind {
             Kind::Folder(staging) => {
                 staging.remove(path).map_err(|error| self.failed(Stage::Write, path, error.to_string()))
             }
@@ -249,13 +269,15 @@ impl Store {
                 Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
                 Err(error) => Err(self.failed(Stage::Write, path, text(&error))),
             },
-        }
+        })
     }
 
     /// Everything under a folder.
     pub fn list(&self, folder: &str) -> Result<Vec<Listed>, Fault> {
-        let at = self.at(folder);
-        self.collect(folder, self.inner.list(Some(&at)))
+        self.pass(false, || {
+            let at = self.at(folder);
+            self.collect(folder, self.inner.list(Some(&at)))
+        })
     }
 
     /// Everything under a folder whose path sorts after `offset`.
@@ -286,7 +308,7 @@ impl Store {
 
     /// Starts a large object. Nothing is visible before [`Store::complete`].
     pub fn begin_upload(&self, path: &str) -> Result<Upload, Fault> {
-        match &self.kind {
+        self.pass(true, || match &self.kind {
             Kind::Folder(staging) => staging
                 .begin()
                 .map(Upload::Staged)
@@ -295,13 +317,13 @@ impl Store {
                 let id = self.wait(Stage::Write, path, store.create_multipart(&self.at(path)))?;
                 Ok(Upload::Parts { path: path.to_owned(), id, parts: Mutex::default() })
             }
-        }
+        })
     }
 
     /// Writes piece `index` (from 0, without gaps at the end), which begins at byte `offset`. Pieces may
     /// come in any order and from several threads; all but the last must have the same size.
     pub fn put_piece(&self, upload: &Upload, index: usize, offset: u64, bytes: Bytes) -> Result<(), Fault> {
-        match upload {
+        self.pass(true, || match upload {
             Upload::Staged(file) => file
                 .write_at(offset, &bytes)
                 .map_err(|error| self.failed(Stage::Write, "a staged object", error.to_string())),
@@ -318,12 +340,12 @@ impl Store {
                 }
                 Ok(())
             }
-        }
+        })
     }
 
     /// Makes a large object visible.
     pub fn complete(&self, upload: &Upload, path: &str) -> Result<(), Fault> {
-        match upload {
+        self.pass(true, || match upload {
             Upload::Staged(file) => {
                 file.replace(path).map_err(|error| self.failed(Stage::Write, path, error.to_string()))
             }
@@ -336,17 +358,19 @@ impl Store {
                 })?;
                 self.wait(Stage::Write, path, store.complete_multipart(&self.at(path), id, parts)).map(drop)
             }
-        }
+        })
     }
 
     /// Aborts the upload of another process, or one's own. An upload that is gone is no error.
     pub fn abort(&self, path: &str, id: &str) -> Result<(), Fault> {
-        let Kind::Remote(store) = &self.kind else { return Ok(()) };
-        match self.runtime.block_on(store.abort_multipart(&self.at(path), &id.to_owned())) {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) if text(&error).contains("NoSuchUpload") => Ok(()),
-            Err(error) => Err(self.failed(Stage::Write, path, text(&error))),
-        }
+        self.pass(true, || {
+            let Kind::Remote(store) = &self.kind else { return Ok(()) };
+            match self.runtime.block_on(store.abort_multipart(&self.at(path), &id.to_owned())) {
+                Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+                Err(error) if gone_upload(&text(&error)) => Ok(()),
+                Err(error) => Err(self.failed(Stage::Write, path, text(&error))),
+            }
+        })
     }
 
     /// Removes half-written files of dead processes; object stores have none.
@@ -362,6 +386,16 @@ impl Store {
     /// Whether it is a local folder: there, a failed write is certain not to come into effect later.
     pub fn is_folder(&self) -> bool {
         matches!(self.kind, Kind::Folder(_))
+    }
+
+    /// Every access goes through here, so that tests can make each one fail.
+    fn pass<T>(&self, change: bool, access: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+        #[cfg(test)]
+        if let Some(trip) = &self.trip {
+            return trip.pass(change, access);
+        }
+        let _ = change;
+        access()
     }
 
     fn wait<T>(
@@ -397,6 +431,11 @@ fn stage(staging: &Staging, bytes: &[u8]) -> std::io::Result<StagedFile> {
 
 fn fault(stage: Stage, message: String) -> Fault {
     Fault::new(FaultKind::Destination, stage, message)
+}
+
+/// Whether a store says in words alone that there is no such upload.
+fn gone_upload(text: &str) -> bool {
+    ["NoSuchUpload", "MultipartUpload not found"].iter().any(|words| text.contains(words))
 }
 
 /// The error's text, which holds its causes, on one line, of bounded length and without query strings.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
@@ -16,6 +17,30 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::model::RunTotals;
+
+/// Makes a store fail for good from some access on, as if the process were killed or the store gone.
+pub(super) struct Trip {
+    /// Changes that still succeed.
+    left: AtomicI64,
+    /// The first change that fails comes into effect all the same.
+    landed: bool,
+    /// Reads fail from then on, too.
+    blind: bool,
+}
+
+impl Trip {
+    pub fn pass<T>(&self, change: bool, access: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+        let gone = || Fault::new(FaultKind::Destination, Stage::Write, "the store is gone");
+        let left = self.left.fetch_sub(i64::from(change), Ordering::SeqCst);
+        match (change, left) {
+            (true, 1..) => access(),
+            (true, 0) if self.landed => access().and_then(|_| Err(gone())),
+            (true, _) => Err(gone()),
+            (false, ..0) if self.blind => Err(gone()),
+            (false, _) => access(),
+        }
+    }
+}
 
 struct Bench {
     runtime: Runtime,
@@ -197,7 +222,7 @@ fn a_commit_leaves_readable_objects_and_one_entry() {
     let found = archived(&lake);
     assert_eq!(found.parts, HashSet::from(["a".to_owned(), "b".to_owned()]));
     assert_eq!(found.next_number(day("2026-11-01")), 2);
-    assert_eq!(lake.held.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(lake.held.load(Ordering::Relaxed), 0);
     assert_eq!(lake.recover(&account()).unwrap(), Recovered::default());
 }
 
@@ -597,7 +622,93 @@ fn many_threads_append_and_every_row_is_there_once() {
             assert_eq!(rows[&table.name], 8 * 30 * 7);
             assert_eq!(bench.numbers(&table.name), (0..8 * 30 * 7).collect::<Vec<_>>());
         }
-        assert_eq!(lake.held.load(std::sync::atomic::Ordering::Relaxed), 0);
+        assert_eq!(lake.held.load(Ordering::Relaxed), 0);
         assert!(!bench.files().iter().any(|file| file.contains("pending") || file.contains("staging")));
+    }
+}
+
+/// Runs one batch against a store that fails from the `n`-th change on, for every `n`; then a new
+/// process recovers and archives what the ledger lacks. Always: each row once, nothing left over.
+fn fail_at_every_step(
+    open: impl Fn() -> Store,
+    options: &LakeOptions,
+    landed: bool,
+    blind: bool,
+    check: impl Fn(&Lake),
+) {
+    for step in 0.. {
+        assert!(step < 200, "the batch never gets through");
+        let quiet = Arc::new(Trip { left: AtomicI64::new(i64::MAX), landed, blind });
+        let mut store = open();
+        store.trip = Some(quiet.clone());
+        let mut lake = Lake::over(Some(store), options.clone(), Access::Write).unwrap();
+        (lake.piece_bytes, lake.process.pid) = (4096, u32::MAX);
+        quiet.left.store(step, Ordering::SeqCst);
+        let attempt = begin(&lake, 1);
+        let sets = [attempt.object_set(), attempt.object_set()];
+        let fill = || -> Result<(), Fault> {
+            sets[0].append(&shape("surveys"), day("2026-11-01"), batch(0..1000))?;
+            sets[1].append(&shape("surveys"), day("2026-11-01"), batch(1000..1010))?;
+            sets[1].append(&shape("surveys"), day("2026-11-02"), batch(1010..1020))
+        };
+        let told = match fill() {
+            Ok(()) => attempt.commit(sets.into(), draft(&["a"])),
+            Err(fault) => {
+                let _ = attempt.abandon(sets.into());
+                Err(fault)
+            }
+        };
+        let through = quiet.left.load(Ordering::SeqCst) > 0;
+        assert!(told.is_ok() || !through, "{told:?}");
+
+        quiet.left.store(i64::MAX, Ordering::SeqCst);
+        lake.process = Process::own().clone();
+        lake.recover(&account()).unwrap();
+        let found = archived(&lake);
+        if told.is_ok() {
+            assert!(matches!(told, Ok(Outcome::Committed { .. })) && found.parts.contains("a"), "{told:?}");
+        }
+        if found.parts.is_empty() {
+            let attempt = begin(&lake, found.next_number(day("2026-11-01")));
+            let sets = vec![filled(&attempt, 0..1020)];
+            assert!(matches!(attempt.commit(sets, draft(&["a"])).unwrap(), Outcome::Committed { .. }));
+        }
+        let store = lake.writable().unwrap();
+        let mut numbers: Vec<i64> = Vec::new();
+        for object in store.list("surveys").unwrap() {
+            numbers.extend(numbers_in(store.get(&object.path).unwrap().unwrap()));
+        }
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..1020).collect::<Vec<_>>(), "step {step}, landed {landed}, blind {blind}");
+        assert_eq!(store.list("_lp_archive/pending").unwrap(), [], "step {step}");
+        check(&lake);
+        if through {
+            break;
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn whatever_step_fails_each_row_is_there_once_after_the_next_run() {
+    let runtime = Runtime::new().unwrap();
+    let early =
+        LakeOptions { row_group_rows: 100, buffer_bytes: 1, max_open_objects: 1, ..LakeOptions::default() };
+    let late = LakeOptions { row_group_rows: 100, ..LakeOptions::default() };
+    for options in [early, late] {
+        for (landed, blind) in [(false, false), (false, true), (true, false), (true, true)] {
+            let memory = || Store::in_memory(runtime.handle().clone()).0;
+            fail_at_every_step(memory, &options, landed, blind, |_| ());
+
+            let folder = || {
+                let path = tempfile::tempdir().unwrap().keep();
+                Store::open(path.to_str().unwrap(), true, runtime.handle().clone()).unwrap().unwrap()
+            };
+            fail_at_every_step(folder, &options, landed, blind, |lake| {
+                let root = Path::new(lake.writable().unwrap().place()).to_owned();
+                assert_eq!(fs::read_dir(root.join(layout::STAGING)).unwrap().count(), 0);
+                fs::remove_dir_all(root).unwrap();
+            });
+        }
     }
 }
