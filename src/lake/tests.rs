@@ -26,6 +26,8 @@ pub(super) struct Trip {
     landed: bool,
     /// Reads fail from then on, too.
     blind: bool,
+    /// Only one change fails.
+    once: bool,
 }
 
 impl Trip {
@@ -35,6 +37,7 @@ impl Trip {
         match (change, left) {
             (true, 1..) => access(),
             (true, 0) if self.landed => access().and_then(|_| Err(gone())),
+            (true, ..0) if self.once => access(),
             (true, _) => Err(gone()),
             (false, ..0) if self.blind => Err(gone()),
             (false, _) => access(),
@@ -632,24 +635,23 @@ fn many_threads_append_and_every_row_is_there_once() {
 fn fail_at_every_step(
     open: impl Fn() -> Store,
     options: &LakeOptions,
-    landed: bool,
-    blind: bool,
+    (landed, blind, once): (bool, bool, bool),
     check: impl Fn(&Lake),
 ) {
     for step in 0.. {
         assert!(step < 200, "the batch never gets through");
-        let quiet = Arc::new(Trip { left: AtomicI64::new(i64::MAX), landed, blind });
+        let quiet = Arc::new(Trip { left: AtomicI64::new(i64::MAX), landed, blind, once });
         let mut store = open();
         store.trip = Some(quiet.clone());
         let mut lake = Lake::over(Some(store), options.clone(), Access::Write).unwrap();
-        (lake.piece_bytes, lake.process.pid) = (4096, u32::MAX);
+        (lake.piece_bytes, lake.process.pid) = (2048, u32::MAX);
         quiet.left.store(step, Ordering::SeqCst);
         let attempt = begin(&lake, 1);
         let sets = [attempt.object_set(), attempt.object_set()];
         let fill = || -> Result<(), Fault> {
-            sets[0].append(&shape("surveys"), day("2026-11-01"), batch(0..1000))?;
-            sets[1].append(&shape("surveys"), day("2026-11-01"), batch(1000..1010))?;
-            sets[1].append(&shape("surveys"), day("2026-11-02"), batch(1010..1020))
+            sets[0].append(&shape("surveys"), day("2026-11-01"), batch(0..400))?;
+            sets[1].append(&shape("surveys"), day("2026-11-01"), batch(400..410))?;
+            sets[1].append(&shape("surveys"), day("2026-11-02"), batch(410..420))
         };
         let told = match fill() {
             Ok(()) => attempt.commit(sets.into(), draft(&["a"])),
@@ -670,7 +672,7 @@ fn fail_at_every_step(
         }
         if found.parts.is_empty() {
             let attempt = begin(&lake, found.next_number(day("2026-11-01")));
-            let sets = vec![filled(&attempt, 0..1020)];
+            let sets = vec![filled(&attempt, 0..420)];
             assert!(matches!(attempt.commit(sets, draft(&["a"])).unwrap(), Outcome::Committed { .. }));
         }
         let store = lake.writable().unwrap();
@@ -679,7 +681,11 @@ fn fail_at_every_step(
             numbers.extend(numbers_in(store.get(&object.path).unwrap().unwrap()));
         }
         numbers.sort_unstable();
-        assert_eq!(numbers, (0..1020).collect::<Vec<_>>(), "step {step}, landed {landed}, blind {blind}");
+        assert_eq!(
+            numbers,
+            (0..420).collect::<Vec<_>>(),
+            "step {step}, landed {landed}, blind {blind}, once {once}"
+        );
         assert_eq!(store.list("_lp_archive/pending").unwrap(), [], "step {step}");
         check(&lake);
         if through {
@@ -696,15 +702,21 @@ fn whatever_step_fails_each_row_is_there_once_after_the_next_run() {
         LakeOptions { row_group_rows: 100, buffer_bytes: 1, max_open_objects: 1, ..LakeOptions::default() };
     let late = LakeOptions { row_group_rows: 100, ..LakeOptions::default() };
     for options in [early, late] {
-        for (landed, blind) in [(false, false), (false, true), (true, false), (true, true)] {
+        let ways = [(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0), (0, 0, 1), (1, 0, 1)];
+        for (landed, blind, once) in ways.map(|(landed, blind, once)| (landed == 1, blind == 1, once == 1)) {
+            let way = (landed, blind, once);
             let memory = || Store::in_memory(runtime.handle().clone()).0;
-            fail_at_every_step(memory, &options, landed, blind, |_| ());
+            fail_at_every_step(memory, &options, way, |_| ());
 
+            if landed != once {
+                // Each write of a folder is synced to the disk, which takes its time.
+                continue;
+            }
             let folder = || {
                 let path = tempfile::tempdir().unwrap().keep();
                 Store::open(path.to_str().unwrap(), true, runtime.handle().clone()).unwrap().unwrap()
             };
-            fail_at_every_step(folder, &options, landed, blind, |lake| {
+            fail_at_every_step(folder, &options, way, |lake| {
                 let root = Path::new(lake.writable().unwrap().place()).to_owned();
                 assert_eq!(fs::read_dir(root.join(layout::STAGING)).unwrap().count(), 0);
                 fs::remove_dir_all(root).unwrap();
