@@ -244,7 +244,9 @@ fn list_entries(
             listed.extend(store.list(&format!("{folder}/{}", UtcDay(day)))?);
         }
     } else {
-        listed = store.list_after(&folder, &format!("{folder}/{from}"))?;
+        // From the day before: SeaweedFS leaves out what lies below the very name it starts after.
+        let before = UtcDay(from.0.saturating_sub(1));
+        listed = store.list_after(&folder, &format!("{folder}/{before}"))?;
     }
     Ok(listed.into_iter().map(|object| object.path).collect())
 }

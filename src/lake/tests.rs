@@ -523,24 +523,27 @@ fn only_the_days_asked_for_are_read() {
     let bench = Bench::new();
     let (memory, _) = Store::in_memory(bench.runtime.handle().clone());
     let memory = Lake::over(Some(memory), LakeOptions::default(), Access::Write).unwrap();
-    for lake in [bench.lake(), memory] {
-        for text in ["2026-10-31", "2026-11-01", "2026-11-02", "2026-11-03"] {
-            let attempt = lake.begin(&account(), Stream::Survey, day(text), 1).unwrap();
-            attempt.commit(vec![], draft(&[text])).unwrap();
-        }
-        // What lies on other days is not even looked at.
-        for text in ["2026-10-31", "2026-11-03"] {
-            let path = layout::ledger_entry(&account(), Stream::Survey, day(text), 2);
-            lake.writable().unwrap().put(&path, "damaged".into()).unwrap();
-        }
-        let read = |from, to| lake.archived(&account(), Stream::Survey, day(from), day(to));
-        let found = read("2026-11-01", "2026-11-02").unwrap();
-        assert_eq!(found.parts, HashSet::from(["2026-11-01".to_owned(), "2026-11-02".to_owned()]));
-        assert_eq!(found.next_number(day("2026-11-02")), 2);
-        assert_eq!(found.next_number(day("2026-11-05")), 1);
-        assert_eq!(read("2026-11-01", "2026-11-03").unwrap_err().kind, FaultKind::Destination);
-        assert_eq!(read("2020-11-01", "2026-10-30").unwrap(), Archived::default());
+    reads_only_its_days(&bench.lake());
+    reads_only_its_days(&memory);
+}
+
+fn reads_only_its_days(lake: &Lake) {
+    for text in ["2026-10-31", "2026-11-01", "2026-11-02", "2026-11-03"] {
+        let attempt = lake.begin(&account(), Stream::Survey, day(text), 1).unwrap();
+        attempt.commit(vec![], draft(&[text])).unwrap();
     }
+    // What lies on other days is not even looked at.
+    for text in ["2026-10-31", "2026-11-03"] {
+        let path = layout::ledger_entry(&account(), Stream::Survey, day(text), 2);
+        lake.writable().unwrap().put(&path, "damaged".into()).unwrap();
+    }
+    let read = |from, to| lake.archived(&account(), Stream::Survey, day(from), day(to));
+    let found = read("2026-11-01", "2026-11-02").unwrap();
+    assert_eq!(found.parts, HashSet::from(["2026-11-01".to_owned(), "2026-11-02".to_owned()]));
+    assert_eq!(found.next_number(day("2026-11-02")), 2);
+    assert_eq!(found.next_number(day("2026-11-05")), 1);
+    assert_eq!(read("2026-11-01", "2026-11-03").unwrap_err().kind, FaultKind::Destination);
+    assert_eq!(read("2020-11-01", "2026-10-30").unwrap(), Archived::default());
 }
 
 #[test]
@@ -723,4 +726,33 @@ fn whatever_step_fails_each_row_is_there_once_after_the_next_run() {
             });
         }
     }
+}
+
+/// On a real store: `LP_ARCHIVE_TEST_OUT=s3://bucket/folder AWS_ENDPOINT_URL=… cargo test -- --ignored`.
+#[test]
+#[ignore = "needs an object store"]
+fn whatever_step_fails_on_a_real_store() {
+    let out = std::env::var("LP_ARCHIVE_TEST_OUT").unwrap();
+    let runtime = Runtime::new().unwrap();
+    let options = LakeOptions { row_group_rows: 100, ..LakeOptions::default() };
+    for way in [(false, true, false), (true, false, true), (false, false, true)] {
+        let open = || {
+            let lake = format!("{out}/{}", token());
+            Store::open(&lake, true, runtime.handle().clone()).unwrap().unwrap()
+        };
+        fail_at_every_step(open, &options, way, |_| ());
+    }
+    let lake = Lake::open(&out, LakeOptions::default(), Access::Write, runtime.handle().clone()).unwrap();
+    let attempt = begin(&lake, archived(&lake).next_number(day("2026-11-01")));
+    let store = lake.writable().unwrap();
+    let upload = store.begin_upload("x").unwrap();
+    store.abort("x", upload.id().unwrap()).unwrap();
+    store.abort("x", upload.id().unwrap()).unwrap();
+    store.delete("not/there").unwrap();
+    assert_eq!(store.size("not/there").unwrap(), None);
+    assert!(matches!(attempt.commit(vec![], draft(&["a"])).unwrap(), Outcome::Committed { .. }));
+    assert_eq!(archived(&lake).parts.len(), 1);
+    let out = format!("{out}/{}", token());
+    let lake = Lake::open(&out, LakeOptions::default(), Access::Write, runtime.handle().clone()).unwrap();
+    reads_only_its_days(&lake);
 }
