@@ -129,12 +129,13 @@ impl Lake {
     }
 
     fn over(store: Option<Store>, options: LakeOptions, access: Access) -> Result<Lake, Fault> {
+        let folder = store.as_ref().is_some_and(Store::is_folder);
         let lake = Lake {
             store: store.map(Arc::new),
             options,
             access,
             held: Arc::default(),
-            piece_bytes: objects::PIECE_BYTES,
+            piece_bytes: if folder { objects::FOLDER_PIECE_BYTES } else { objects::PIECE_BYTES },
             process: Process::own().clone(),
         };
         if let Some(store) = &lake.store {

@@ -30,6 +30,9 @@ use crate::model::{Fault, FaultKind, LakeOptions, Stage, UtcDay};
 /// least 5 MiB, and some want all pieces but the last alike).
 pub(super) const PIECE_BYTES: usize = 8 << 20;
 
+/// The same for a local folder, where pieces cost nothing and only hold memory.
+pub(super) const FOLDER_PIECE_BYTES: usize = 1 << 20;
+
 /// Threads that place finished objects: they wait for disk or network only.
 const PLACING_THREADS: usize = 8;
 
@@ -381,7 +384,12 @@ impl Objects {
         let upload = match &state.upload {
             Some(upload) => upload.clone(),
             None => {
-                self.note.name_objects([object.path.as_str()])?;
+                if !self.store.is_folder() {
+                    // All at once, so that the note is not stored anew for each of them. A local folder needs
+                    // none yet: staged files tell their process.
+                    let all = lock(&self.registry).all.clone();
+                    self.note.name_objects(all.iter().map(|object| object.path.as_str()))?;
+                }
                 let upload = Arc::new(self.store.begin_upload(&object.path)?);
                 state.upload = Some(upload.clone());
                 if let Some(id) = upload.id() {
