@@ -1,0 +1,263 @@
+//! Record batches to Parquet row groups. No object store and no lock here.
+//!
+//! ```text
+//! [RecordBatch] -> groups of rows -> column chunks (columns in parallel) -> SerializedFileWriter<Vec<u8>>
+//! ```
+
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{DataType, SchemaRef};
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::add_encoded_arrow_schema_to_metadata;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
+use rayon::prelude::*;
+
+use crate::model::{Fault, FaultKind, LakeOptions, Stage};
+
+/// How a column is better written than by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnHint {
+    /// Looked up by value: gets a bloom filter.
+    Bloom,
+    /// Nearly every value differs: a dictionary would not pay.
+    NoDictionary,
+    /// Integers or times that grow slowly: delta-encoded.
+    Delta,
+}
+
+/// Where a table's objects lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Under the table's name, by account and date.
+    Partitioned,
+    /// Under `_lp_archive/quarantine/`, by account, stream and day of the scope.
+    Quarantine,
+}
+
+/// What the lake must know of a table.
+#[derive(Clone, Debug)]
+pub struct TableShape {
+    /// Lower case letters, digits and `_`: it becomes a folder.
+    pub name: String,
+    /// Without `account_id` and `date`, which are in the path.
+    pub schema: SchemaRef,
+    pub placement: Placement,
+    /// By path of the leaf column: `timestamp`, `tags.list.element` (the last segment is the name of the
+    /// list's item field). A path that names no column has no effect.
+    pub hints: Vec<(String, ColumnHint)>,
+}
+
+pub(super) type Writer = SerializedFileWriter<Vec<u8>>;
+
+/// Encodes row groups of one table; may be used from several threads at once.
+pub(super) struct Encoder {
+    schema: SchemaRef,
+    factory: ArrowRowGroupWriterFactory,
+}
+
+/// A writer for one object and the encoder of its row groups. `footer` goes into its metadata.
+pub(super) fn open_writer(
+    table: &TableShape,
+    options: &LakeOptions,
+    footer: Vec<KeyValue>,
+) -> Result<(Writer, Encoder), Fault> {
+    let mut properties = properties(table, options, footer)?;
+    add_encoded_arrow_schema_to_metadata(&table.schema, &mut properties);
+    let schema = ArrowSchemaConverter::new().convert(&table.schema).map_err(failed)?;
+    let writer = SerializedFileWriter::new(Vec::new(), schema.root_schema_ptr(), Arc::new(properties));
+    let writer = writer.map_err(failed)?;
+    let factory = ArrowRowGroupWriterFactory::new(&writer, table.schema.clone());
+    Ok((writer, Encoder { schema: table.schema.clone(), factory }))
+}
+
+impl Encoder {
+    /// One row group. Runs on the current rayon pool: the caller must hold no lock.
+    pub fn encode(&self, batches: &[RecordBatch]) -> Result<Vec<ArrowColumnChunk>, Fault> {
+        let mut writers = self.factory.create_column_writers(0).map_err(failed)?.into_iter();
+        let columns: Vec<(usize, Vec<ArrowColumnWriter>)> = self
+            .schema
+            .fields()
+            .iter()
+            .enumerate()
+            .map(|(index, field)| (index, writers.by_ref().take(leaves_of(field.data_type())).collect()))
+            .collect();
+        let chunks: Result<Vec<Vec<ArrowColumnChunk>>, ParquetError> = columns
+            .into_par_iter()
+            .map(|(index, writers)| {
+                let field = self.schema.field(index);
+                let leaves = batches
+                    .iter()
+                    .map(|batch| compute_leaves(field, batch.column(index)))
+                    .collect::<Result<Vec<_>, ParquetError>>()?;
+                writers
+                    .into_par_iter()
+                    .enumerate()
+                    .map(|(leaf, mut writer)| {
+                        for leaf in leaves.iter().filter_map(|batch| batch.get(leaf)) {
+                            writer.write(leaf)?;
+                        }
+                        writer.close()
+                    })
+                    .collect()
+            })
+            .collect();
+        Ok(chunks.map_err(failed)?.into_iter().flatten().collect())
+    }
+}
+
+/// Adds an encoded row group to its object.
+pub(super) fn append_row_group(writer: &mut Writer, chunks: Vec<ArrowColumnChunk>) -> Result<(), Fault> {
+    let append = || -> Result<(), ParquetError> {
+        let mut group = writer.next_row_group()?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut group)?;
+        }
+        group.close().map(drop)
+    };
+    append().map_err(failed)
+}
+
+/// Writes the footer; the bytes that were not drained yet.
+pub(super) fn close_writer(writer: Writer) -> Result<Vec<u8>, Fault> {
+    writer.into_inner().map_err(failed)
+}
+
+/// Whether rows of `batch` may go into the table.
+pub(super) fn check_batch(table: &TableShape, batch: &RecordBatch) -> Result<(), Fault> {
+    let types = |schema: &SchemaRef| -> Vec<(String, DataType)> {
+        schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
+    };
+    if Arc::ptr_eq(&table.schema, &batch.schema()) || types(&table.schema) == types(&batch.schema()) {
+        return Ok(());
+    }
+    let message = format!("a batch of table {} does not have its columns", table.name);
+    Err(Fault::new(FaultKind::Internal, Stage::Write, message))
+}
+
+/// Bytes that a batch takes in memory, spare capacity included; of a slice only about its own share.
+pub(super) fn batch_bytes(batch: &RecordBatch) -> usize {
+    let bytes = |column: &Arc<dyn Array>| {
+        let held = column.get_array_memory_size();
+        column.to_data().get_slice_memory_size().map_or(held, |filled| held.min(2 * filled))
+    };
+    batch.columns().iter().map(bytes).sum()
+}
+
+/// Cuts batches into groups of exactly `rows` rows; only the last may be smaller.
+pub(super) fn group_rows(batches: Vec<RecordBatch>, rows: usize) -> Vec<Vec<RecordBatch>> {
+    let rows = rows.max(1);
+    let mut groups: Vec<Vec<RecordBatch>> = Vec::new();
+    let mut room = 0;
+    for batch in batches {
+        let mut at = 0;
+        while at < batch.num_rows() {
+            if room == 0 {
+                groups.push(Vec::new());
+                room = rows;
+            }
+            let take = room.min(batch.num_rows() - at);
+            if let Some(group) = groups.last_mut() {
+                group.push(batch.slice(at, take));
+            }
+            at += take;
+            room -= take;
+        }
+    }
+    groups
+}
+
+fn properties(
+    table: &TableShape,
+    options: &LakeOptions,
+    footer: Vec<KeyValue>,
+) -> Result<WriterProperties, Fault> {
+    let level = ZstdLevel::try_new(options.zstd_level).map_err(|error| {
+        Fault::new(FaultKind::Config, Stage::Configure, error.to_string())
+            .of("[archive] zstd_level")
+            .advise("choose a level from 1 to 22")
+    })?;
+    // Bloom filters are made for a full row group and folded to the number of values that came.
+    let mut builder = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
+        .set_created_by(format!("lp-archive {}", env!("CARGO_PKG_VERSION")))
+        .set_key_value_metadata(Some(footer));
+    for (column, hint) in &table.hints {
+        let path = ColumnPath::new(column.split('.').map(str::to_owned).collect());
+        builder = match hint {
+            ColumnHint::Bloom => builder.set_column_bloom_filter_fpp(path, 0.01),
+            ColumnHint::NoDictionary => builder.set_column_dictionary_enabled(path, false),
+            ColumnHint::Delta => builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+        };
+    }
+    Ok(builder.build())
+}
+
+fn leaves_of(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().map(|field| leaves_of(field.data_type())).sum(),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => leaves_of(item.data_type()),
+        _ => 1,
+    }
+}
+
+fn failed(error: ParquetError) -> Fault {
+    Fault::new(FaultKind::Internal, Stage::Write, format!("Parquet: {error}"))
+        .advise("report this as a mistake of lp-archive")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+
+    fn batch(rows: usize) -> RecordBatch {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows as i64));
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["0123456789"; rows]));
+        RecordBatch::try_from_iter([("n", numbers), ("t", texts)]).unwrap()
+    }
+
+    #[test]
+    fn groups_are_full_but_the_last() {
+        let sizes = |groups: Vec<Vec<RecordBatch>>| -> Vec<usize> {
+            groups.iter().map(|group| group.iter().map(RecordBatch::num_rows).sum()).collect()
+        };
+        assert_eq!(sizes(group_rows(vec![batch(5), batch(4)], 4)), [4, 4, 1]);
+        assert_eq!(sizes(group_rows(vec![batch(2), batch(2)], 4)), [4]);
+        assert_eq!(sizes(group_rows(vec![batch(0)], 4)), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn a_slice_counts_its_own_rows_only() {
+        let whole = batch(1000);
+        assert!(batch_bytes(&whole) >= 18_000);
+        assert!(batch_bytes(&whole.slice(10, 10)) < 2000);
+    }
+
+    #[test]
+    fn a_level_out_of_bounds_is_told() {
+        let shape = TableShape {
+            name: "t".into(),
+            schema: batch(1).schema(),
+            placement: Placement::Partitioned,
+            hints: vec![],
+        };
+        let options = LakeOptions { zstd_level: 99, ..LakeOptions::default() };
+        assert_eq!(open_writer(&shape, &options, vec![]).err().unwrap().kind, FaultKind::Config);
+    }
+}
