@@ -1,0 +1,309 @@
+//! One batch: fetch its parts, read them, commit what is whole.
+//!
+//! ```text
+//! tokio: fetch, a few at once --payloads, bounded by bytes--> rayon: read_part --> staging --> object sets
+//!                                                             all parts done   --> ledger entry r<N>
+//! ```
+//! A part that fails is kept under `raw/` and left out; the others are committed. When somebody else
+//! took the entry's number, the ledger is read again and what is still missing is done anew.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::StreamExt;
+use tokio::sync::mpsc;
+
+use super::budget::{Budget, Share};
+use super::staging::Staging;
+use super::workers::{PartResult, Tools, read_part};
+use super::{Run, now_ms};
+use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome};
+use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage};
+
+/// How often a batch is done anew because others committed first.
+const MAX_RACES: u32 = 20;
+
+/// Does a batch, in as many attempts as its size asks for. `number`: of the next ledger entry.
+///
+/// # Errors
+/// What stops the run, or this batch; parts that fail alone are events.
+pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fault> {
+    let mut left = batch.parts.clone();
+    let mut races = 0;
+    while !left.is_empty() {
+        run.stop.check()?;
+        let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
+        let tried = Try::new(run, batch, attempt).go(&left)?;
+        match tried {
+            Tried::Done { rest } => {
+                left = rest;
+                number += 1;
+            }
+            Tried::LostRace => {
+                races += 1;
+                if races > MAX_RACES {
+                    return Err(Fault::new(
+                        FaultKind::Unavailable,
+                        Stage::Commit,
+                        "other runs keep committing first",
+                    )
+                    .of(label(batch))
+                    .advise("let one run at a time write to a lake"));
+                }
+                let archived = run.lake.archived(&batch.account, batch.stream, batch.day, batch.day)?;
+                left.retain(|part| !archived.parts.contains(&part.id.name));
+                number = archived.next_number(batch.day);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `75555851/survey/2026-11-20`.
+fn label(batch: &Batch) -> String {
+    format!("{}/{}/{}", batch.account, batch.stream, batch.day)
+}
+
+enum Tried {
+    /// Committed (or nothing was sound); these parts did not fit in any more.
+    Done {
+        rest: Vec<Part>,
+    },
+    LostRace,
+}
+
+struct Try<'r, 'l> {
+    run: &'r Run<'l>,
+    batch: &'r Batch,
+    attempt: Attempt,
+    done: Mutex<Done>,
+}
+
+#[derive(Default)]
+struct Done {
+    parts: Vec<PartResult>,
+    sets: Vec<ObjectSet>,
+    /// What stops the run.
+    fatal: Option<Fault>,
+}
+
+struct Received {
+    part: Part,
+    payload: Payload,
+    /// Given back when the part is done.
+    _share: Share,
+}
+
+impl<'r, 'l> Try<'r, 'l> {
+    fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt) -> Self {
+        Try { run, batch, attempt, done: Mutex::default() }
+    }
+
+    fn go(self, parts: &[Part]) -> Result<Tried, Fault> {
+        let shared = self.attempt.object_set();
+        let taken = self.receive(parts, &shared);
+        let Try { run, batch, attempt, done } = self;
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sets.push(shared);
+        let fatal = done.fatal.or(run.stop.check().err());
+        if let Some(fault) = fatal {
+            // The first fault matters; what stays behind is named by the note and removed by the next run.
+            let _ = attempt.abandon(done.sets);
+            return Err(fault);
+        }
+        let rest = parts.get(taken..).unwrap_or_default().to_vec();
+        if done.parts.is_empty() {
+            attempt.abandon(done.sets)?;
+            return Ok(Tried::Done { rest });
+        }
+        done.parts.sort_by(|a, b| (a.entry.scope, &a.entry.name).cmp(&(b.entry.scope, &b.entry.name)));
+        let mut totals = RunTotals::default();
+        let mut schema_versions = BTreeSet::new();
+        for part in &done.parts {
+            totals.add(&part.totals);
+            schema_versions.extend(part.schema_versions.iter().cloned());
+        }
+        let draft = EntryDraft {
+            parts: done.parts.into_iter().map(|part| part.entry).collect(),
+            schema_versions,
+            totals: totals.clone(),
+            created_ms: now_ms(),
+        };
+        match attempt.commit(done.sets, draft)? {
+            Outcome::LostRace => Ok(Tried::LostRace),
+            Outcome::Committed { objects, bytes_written, rows } => {
+                totals = RunTotals { objects, bytes_written, rows, ..totals };
+                run.events.emit(Event::BatchCommitted {
+                    account: batch.account.to_string(),
+                    stream: batch.stream,
+                    day: batch.day.to_string(),
+                    totals,
+                });
+                Ok(Tried::Done { rest })
+            }
+        }
+    }
+
+    /// Fetches and reads parts until the batch is large enough; the number of parts that were taken.
+    fn receive(&self, parts: &[Part], shared: &ObjectSet) -> usize {
+        let work = &self.run.options.work;
+        let budget = Budget::new(work.memory_bytes / 8, (work.threads as u64 * 2).max(4));
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let fetching = self.run.runtime.spawn(fetch_all(Fetch {
+            source: self.run.source.clone(),
+            parts: parts.to_vec(),
+            at_once: work.max_requests,
+            max_bytes: work.batch_bytes,
+            budget,
+            sender,
+        }));
+        rayon::in_place_scope(|scope| {
+            while let Ok(Some(next)) = self.run.runtime.block_on(self.run.stop.or(receiver.recv())) {
+                match next {
+                    Ok(received) => scope.spawn(move |_| self.read(&received, shared)),
+                    Err((part, fault)) => self.fail(&part, None, fault),
+                }
+                if self.is_fatal() {
+                    break;
+                }
+            }
+            if self.run.stop.is_asked() || self.is_fatal() {
+                fetching.abort();
+            }
+        });
+        match self.run.runtime.block_on(fetching) {
+            Ok(taken) => taken,
+            Err(error) => {
+                if !error.is_cancelled() {
+                    self.stop_with(super::staging::internal(&"the fetching task ended early"));
+                }
+                parts.len()
+            }
+        }
+    }
+
+    fn read(&self, received: &Received, shared: &ObjectSet) {
+        if self.run.stop.is_asked() || self.is_fatal() {
+            return;
+        }
+        let Received { part, payload, .. } = received;
+        self.run.events.emit(Event::Fetched { part: part.id.name.clone(), bytes: payload.len() });
+        // A panic is a mistake of ours; it costs this part, not the night.
+        let read = catch_unwind(AssertUnwindSafe(|| self.read_and_keep(part, payload, shared)));
+        let fault = match read {
+            Ok(Ok(())) => return,
+            Ok(Err(fault)) => fault,
+            Err(_) => super::staging::internal(&"reading it failed unexpectedly"),
+        };
+        self.fail(part, Some(payload), fault);
+    }
+
+    fn read_and_keep(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
+        let options = self.run.options;
+        let staging = Staging::new(&self.attempt, (options.work.memory_bytes / 32) as usize);
+        let tools = Tools {
+            keys: self.run.keys,
+            limits: &options.limits,
+            stop: self.run.stop,
+            chunks_ahead: options.work.threads * 2,
+        };
+        let result = match catch_unwind(AssertUnwindSafe(|| read_part(part, payload, tools, &staging))) {
+            Ok(Ok(result)) => result,
+            Ok(Err(fault)) => {
+                staging.discard()?;
+                return Err(fault);
+            }
+            Err(_) => {
+                staging.discard()?;
+                return Err(super::staging::internal(&"reading it failed unexpectedly"));
+            }
+        };
+        if options.work.raw == RawPolicy::Always {
+            let kept = Fault::new(FaultKind::Cancelled, Stage::Commit, "kept by [archive] raw = \"always\"");
+            self.run.lake.store_raw(&part.id, part.scope, payload, &kept)?;
+        }
+        let own = staging.keep(shared)?;
+        self.run.events.emit(Event::PartDone {
+            part: part.id.name.clone(),
+            bytes_json: result.totals.bytes_json,
+            records: result.totals.records,
+            quarantined: result.totals.quarantined,
+        });
+        let mut done = self.done();
+        done.sets.extend(own);
+        done.parts.push(result);
+        Ok(())
+    }
+
+    /// A part that cannot be archived now: what was received of it is kept.
+    fn fail(&self, part: &Part, payload: Option<&Payload>, fault: Fault) {
+        let fault = fault.of(&part.id);
+        if fault.kind.remedy() == Remedy::StopRun {
+            self.stop_with(fault);
+            return;
+        }
+        if let Some(payload) = payload
+            && self.run.options.work.raw != RawPolicy::Never
+            && let Err(fault) = self.run.lake.store_raw(&part.id, part.scope, payload, &fault)
+        {
+            self.stop_with(fault);
+        }
+        self.run.events.emit(Event::PartFailed { part: part.id.name.clone(), fault });
+    }
+
+    fn stop_with(&self, fault: Fault) {
+        self.done().fatal.get_or_insert(fault);
+    }
+
+    fn is_fatal(&self) -> bool {
+        self.done().fatal.is_some()
+    }
+
+    fn done(&self) -> std::sync::MutexGuard<'_, Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Fetch {
+    source: Arc<dyn crate::source::Source>,
+    parts: Vec<Part>,
+    at_once: usize,
+    max_bytes: u64,
+    budget: Budget,
+    sender: mpsc::UnboundedSender<Result<Received, (Part, Fault)>>,
+}
+
+/// Fetches parts in their order, a few at once, until enough bytes have come; gives the number of parts
+/// that were taken.
+async fn fetch_all(fetch: Fetch) -> usize {
+    let Fetch { source, parts, at_once, max_bytes, budget, sender } = fetch;
+    let mut taken = 0;
+    let mut bytes = 0;
+    let mut running = futures::stream::FuturesUnordered::new();
+    let mut parts = parts.into_iter();
+    loop {
+        while running.len() < at_once.max(1) && bytes < max_bytes {
+            let Some(part) = parts.next() else { break };
+            taken += 1;
+            let (source, budget) = (source.clone(), budget.clone());
+            running.push(async move {
+                let mut share = budget.enter().await;
+                match source.fetch(&part).await {
+                    Ok(payload) => {
+                        share.charge(payload.resident_bytes());
+                        Ok(Received { part, payload, _share: share })
+                    }
+                    Err(fault) => Err((part, fault)),
+                }
+            });
+        }
+        let Some(received) = running.next().await else { return taken };
+        if let Ok(received) = &received {
+            bytes += received.payload.len();
+        }
+        if sender.send(received).is_err() {
+            return taken;
+        }
+    }
+}

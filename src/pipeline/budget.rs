@@ -1,0 +1,97 @@
+//! The memory budget between network and work: bytes of received parts that wait or are worked on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+/// Counts bytes and parts in flight; whoever fetches waits while there are too many.
+#[derive(Clone)]
+pub struct Budget {
+    shared: Arc<Shared>,
+    max_bytes: u64,
+    max_parts: u64,
+}
+
+#[derive(Default)]
+struct Shared {
+    bytes: AtomicU64,
+    parts: AtomicU64,
+    released: Notify,
+}
+
+/// Held for as long as a part is in flight.
+pub struct Share {
+    shared: Arc<Shared>,
+    bytes: u64,
+}
+
+impl Budget {
+    pub fn new(max_bytes: u64, max_parts: u64) -> Budget {
+        Budget { shared: Arc::default(), max_bytes, max_parts }
+    }
+
+    /// Waits until another part may be fetched. Its size is not known yet: the budget may be exceeded by
+    /// one part per request at once, and is then closed until enough is released.
+    pub async fn enter(&self) -> Share {
+        loop {
+            let released = self.shared.released.notified();
+            let free = self.shared.bytes.load(Ordering::Acquire) < self.max_bytes;
+            if free && self.take_part() {
+                return Share { shared: self.shared.clone(), bytes: 0 };
+            }
+            released.await;
+        }
+    }
+
+    fn take_part(&self) -> bool {
+        let more = |parts| (parts < self.max_parts).then_some(parts + 1);
+        self.shared.parts.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+    }
+}
+
+impl Share {
+    /// Counts the bytes of memory that the part turned out to hold.
+    pub fn charge(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.shared.bytes.fetch_add(bytes, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.shared.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.shared.parts.fetch_sub(1, Ordering::AcqRel);
+        self.shared.released.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_fetches_waits_for_room() {
+        let budget = Budget::new(100, 10);
+        let mut first = budget.enter().await;
+        first.charge(150);
+        let waiting = budget.enter();
+        tokio::pin!(waiting);
+        assert!(tokio::time::timeout(Duration::from_millis(20), &mut waiting).await.is_err());
+        drop(first);
+        assert!(tokio::time::timeout(Duration::from_secs(5), waiting).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn parts_without_bytes_are_bounded_too() {
+        let budget = Budget::new(100, 1);
+        let first = budget.enter().await;
+        let waiting = budget.enter();
+        tokio::pin!(waiting);
+        assert!(tokio::time::timeout(Duration::from_millis(20), &mut waiting).await.is_err());
+        drop(first);
+        assert!(tokio::time::timeout(Duration::from_secs(5), waiting).await.is_ok());
+    }
+}

@@ -1,0 +1,144 @@
+//! Rows of one part, kept apart until the part is known to be whole.
+//!
+//! A small part's rows wait in memory and join the batch's shared objects at its end. A part that makes
+//! more gets objects of its own, which are discarded if the part fails after all: so a part that fails
+//! leaves no row, and costs no other part anything.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use arrow::record_batch::RecordBatch;
+
+use crate::lake::{Attempt, ColumnHint, ObjectSet, Placement, TableShape};
+use crate::model::{Fault, FaultKind, Stage, UtcDay};
+use crate::records::Reject;
+use crate::tables::{Kind, Rows, TABLES, Table, arrow_schema, columns, quarantine_batch, quarantine_schema};
+
+/// Rows of a part in the making; rows may come from several threads.
+pub struct Staging<'a> {
+    attempt: &'a Attempt,
+    max_bytes: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Staged>,
+    bytes: usize,
+    own: Option<Arc<ObjectSet>>,
+}
+
+struct Staged {
+    shape: Arc<TableShape>,
+    day: UtcDay,
+    batch: RecordBatch,
+}
+
+impl<'a> Staging<'a> {
+    /// `max_bytes`: what may wait in memory.
+    pub fn new(attempt: &'a Attempt, max_bytes: usize) -> Staging<'a> {
+        Staging { attempt, max_bytes, state: Mutex::default() }
+    }
+
+    /// Takes rows of tables.
+    pub fn add(&self, rows: Vec<Rows>) -> Result<(), Fault> {
+        rows.into_iter().try_for_each(|rows| {
+            self.add_one(Staged { shape: shape_of(rows.table), day: rows.day, batch: rows.batch })
+        })
+    }
+
+    /// Takes rejects of the part. `day`: of its scope.
+    pub fn add_rejects(&self, file: &str, day: UtcDay, rejects: &[Reject]) -> Result<(), Fault> {
+        if rejects.is_empty() {
+            return Ok(());
+        }
+        let batch = quarantine_batch(file, rejects).map_err(|e| internal(&e))?;
+        self.add_one(Staged { shape: QUARANTINE.clone(), day, batch })
+    }
+
+    fn add_one(&self, staged: Staged) -> Result<(), Fault> {
+        // Nothing is encoded under the lock: encoding spreads over the same threads that come here.
+        let (own, ready) = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.bytes += staged.batch.get_array_memory_size();
+            state.waiting.push(staged);
+            if state.own.is_none() && state.bytes > self.max_bytes {
+                state.own = Some(Arc::new(self.attempt.object_set()));
+            }
+            match &state.own {
+                None => return Ok(()),
+                Some(own) => (own.clone(), std::mem::take(&mut state.waiting)),
+            }
+        };
+        append(&own, ready)
+    }
+
+    /// The part is whole: its rows go to the shared set, or its own set is handed over.
+    pub fn keep(self, shared: &ObjectSet) -> Result<Option<ObjectSet>, Fault> {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match state.own {
+            None => append(shared, state.waiting).map(|()| None),
+            Some(own) => {
+                append(&own, state.waiting)?;
+                // Nobody else holds it: the part's work is done.
+                Ok(Arc::into_inner(own))
+            }
+        }
+    }
+
+    /// The part failed: nothing of it stays.
+    pub fn discard(self) -> Result<(), Fault> {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        state.own.and_then(Arc::into_inner).map_or(Ok(()), ObjectSet::discard)
+    }
+}
+
+fn append(set: &ObjectSet, rows: Vec<Staged>) -> Result<(), Fault> {
+    rows.into_iter().try_for_each(|staged| set.append(&staged.shape, staged.day, staged.batch))
+}
+
+/// A fault for what only a mistake of this program can cause.
+pub fn internal(error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(FaultKind::Internal, Stage::Parse, error.to_string())
+        .advise("this is a mistake of lp-archive: please report it with this line")
+}
+
+/// How the lake writes a table.
+fn shape_of(table: &'static Table) -> Arc<TableShape> {
+    static SHAPES: LazyLock<HashMap<&'static str, Arc<TableShape>>> =
+        LazyLock::new(|| TABLES.iter().map(|table| (table.name, Arc::new(shape(table)))).collect());
+    SHAPES.get(table.name).cloned().unwrap_or_else(|| Arc::new(shape(table)))
+}
+
+fn shape(table: &'static Table) -> TableShape {
+    let mut hints = Vec::new();
+    for id in table.ids {
+        hints.push(((*id).to_owned(), ColumnHint::Bloom));
+    }
+    for column in columns(table) {
+        let hint = match (column.name, column.kind) {
+            ("timestamp" | "record_start_time" | "record_end_time" | "source_record" | "source_item", _)
+            | (_, Kind::Time) => ColumnHint::Delta,
+            ("text" | "url" | "message_id" | "engagement_instance_id" | "body" | "data", _) => {
+                ColumnHint::NoDictionary
+            }
+            _ => continue,
+        };
+        hints.push((column.name.to_owned(), hint));
+    }
+    TableShape {
+        name: table.name.to_owned(),
+        schema: arrow_schema(table),
+        placement: Placement::Partitioned,
+        hints,
+    }
+}
+
+static QUARANTINE: LazyLock<Arc<TableShape>> = LazyLock::new(|| {
+    Arc::new(TableShape {
+        name: "quarantine".into(),
+        schema: quarantine_schema(),
+        placement: Placement::Quarantine,
+        hints: Vec::new(),
+    })
+});

@@ -1,0 +1,249 @@
+//! One part on rayon's threads: bytes as received -> rows in its staging.
+//!
+//! ```text
+//! payload -> decode::open -> Framer -> chunk -> Reader (one per thread at work) -> rows -> Staging
+//! ```
+//! Decoding runs ahead on one thread and gives chunks to whoever is idle; when enough are waiting, it
+//! reads the next chunk itself. Many small parts and one huge part keep all threads busy alike.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use aws_lc_rs::digest::{Context, SHA256};
+
+use super::parse::{Findings, parse_chunk};
+use super::staging::{Staging, internal};
+use super::stop::Stop;
+use crate::decode::{self, Keyring};
+use crate::lake::PartEntry;
+use crate::model::{DecodeLimits, Fault, FaultKind, Part, Payload, RunTotals, Stage, UtcDay};
+use crate::records::{Chunk, Framer, Reject};
+use crate::tables::{Origin, Reader};
+
+/// Bytes of JSON text that are parsed at a time.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Bytes of rows at which a reader hands them on.
+const READER_BYTES: usize = 4 << 20;
+/// Bytes of rejected text at which it is handed on.
+const REJECT_BYTES: usize = 4 << 20;
+
+/// What every part of a batch is worked on with.
+#[derive(Clone, Copy)]
+pub struct Tools<'a> {
+    pub keys: &'a Keyring,
+    pub limits: &'a DecodeLimits,
+    pub stop: &'a Stop,
+    /// Chunks of one part that may wait for a thread.
+    pub chunks_ahead: usize,
+}
+
+/// What is known of a part whose every record is in its staging.
+#[derive(Debug)]
+pub struct PartResult {
+    pub entry: PartEntry,
+    pub totals: RunTotals,
+    pub schema_versions: Vec<String>,
+}
+
+/// Reads a part to its end.
+///
+/// # Errors
+/// Why it cannot be archived; its staging must then be discarded.
+pub fn read_part(
+    part: &Part,
+    payload: &Payload,
+    tools: Tools<'_>,
+    staging: &Staging<'_>,
+) -> Result<PartResult, Fault> {
+    let sha256 = sha256(payload)?;
+    let text = decode::open(payload, tools.keys, tools.limits)?;
+    let mut framer = Framer::new(text, *tools.limits, CHUNK_BYTES);
+    let work = Work {
+        origin: Origin {
+            account: part.id.account.to_string(),
+            stream: part.id.stream,
+            file: part.id.name.clone(),
+            scope: part.scope,
+        },
+        tools,
+        staging,
+        readers: Mutex::default(),
+        findings: Mutex::default(),
+        failed: Mutex::default(),
+        waiting: AtomicUsize::new(0),
+    };
+    work.read_all(&mut framer)?;
+    work.finish(part, payload, sha256, framer.records(), framer.bytes())
+}
+
+struct Work<'a> {
+    origin: Origin,
+    tools: Tools<'a>,
+    staging: &'a Staging<'a>,
+    /// Readers that nobody uses just now.
+    readers: Mutex<Vec<Reader>>,
+    findings: Mutex<Totals>,
+    failed: Mutex<Option<Fault>>,
+    waiting: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Totals {
+    rejects: Vec<Reject>,
+    reject_bytes: usize,
+    rejected: u64,
+    wrong_type: u64,
+}
+
+impl Work<'_> {
+    fn read_all(&self, framer: &mut Framer<impl Read + Send>) -> Result<(), Fault> {
+        rayon::scope(|scope| {
+            while let Some(chunk) = framer.next_chunk()? {
+                self.tools.stop.check()?;
+                if lock(&self.failed).is_some() {
+                    break;
+                }
+                // The first chunk is read here: a small part has no other, and is spared the hand-over.
+                let ahead = self.waiting.fetch_add(1, Ordering::AcqRel);
+                if chunk.first_record > 0 && ahead < self.tools.chunks_ahead {
+                    scope.spawn(move |_| self.read_chunk(&chunk));
+                } else {
+                    self.read_chunk(&chunk);
+                }
+            }
+            Ok(())
+        })?;
+        lock(&self.failed).take().map_or(Ok(()), Err)
+    }
+
+    fn read_chunk(&self, chunk: &Chunk) {
+        let read = self.try_chunk(chunk);
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        if let Err(fault) = read {
+            lock(&self.failed).get_or_insert(fault);
+        }
+    }
+
+    fn try_chunk(&self, chunk: &Chunk) -> Result<(), Fault> {
+        let idle = lock(&self.readers).pop();
+        let mut reader =
+            idle.unwrap_or_else(|| Reader::new(self.origin.clone(), self.tools.limits.max_depth));
+        let mut findings = Findings::default();
+        parse_chunk(chunk, self.tools.keys, &mut reader, &mut findings)?;
+        self.note(findings)?;
+        if reader.bytes() > READER_BYTES {
+            self.staging.add(reader.drain().map_err(|e| internal(&e))?)?;
+        }
+        lock(&self.readers).push(reader);
+        Ok(())
+    }
+
+    fn note(&self, found: Findings) -> Result<(), Fault> {
+        if found.rejects.is_empty() {
+            return Ok(());
+        }
+        let ready = {
+            let mut totals = lock(&self.findings);
+            totals.rejected += found.rejects.len() as u64;
+            totals.wrong_type += found.wrong_type;
+            totals.reject_bytes += found.rejects.iter().map(|reject| reject.raw.len()).sum::<usize>();
+            totals.rejects.extend(found.rejects);
+            if totals.reject_bytes < REJECT_BYTES {
+                return Ok(());
+            }
+            totals.reject_bytes = 0;
+            std::mem::take(&mut totals.rejects)
+        };
+        self.keep_rejects(&ready)
+    }
+
+    fn keep_rejects(&self, rejects: &[Reject]) -> Result<(), Fault> {
+        let day = UtcDay::of_ms(self.origin.scope.start_ms);
+        self.staging.add_rejects(&self.origin.file, day, rejects)
+    }
+
+    fn finish(
+        self,
+        part: &Part,
+        payload: &Payload,
+        sha256: String,
+        framed: u64,
+        bytes_json: u64,
+    ) -> Result<PartResult, Fault> {
+        let totals = std::mem::take(&mut *lock(&self.findings));
+        if framed > 0 && totals.wrong_type == framed {
+            let wanted = part.id.stream.data_type();
+            let message = format!("every record in it is of another type than {wanted}");
+            return Err(Fault::new(FaultKind::WrongType, Stage::Parse, message)
+                .advise("the service delivered another file under this name: run again later"));
+        }
+        self.keep_rejects(&totals.rejects)?;
+        let mut readers = std::mem::take(&mut *lock(&self.readers));
+        let mut run = RunTotals {
+            parts: 1,
+            bytes_downloaded: payload.len(),
+            bytes_json,
+            records: framed,
+            quarantined: totals.rejected,
+            ..RunTotals::default()
+        };
+        let mut records_in_tables = 0;
+        let mut schema_versions: Vec<String> = Vec::new();
+        for reader in &mut readers {
+            self.staging.add(reader.drain().map_err(|e| internal(&e))?)?;
+            records_in_tables += reader.records();
+            let (odd, versions) = reader.findings();
+            run.mistyped += odd.mistyped;
+            run.unknown_fields += odd.unknown_fields;
+            run.unknown_bodies += odd.unknown_bodies;
+            run.misdated += odd.misdated;
+            run.foreign_accounts += odd.foreign_accounts;
+            schema_versions.extend(
+                versions.iter().filter(|v| !schema_versions.contains(v)).cloned().collect::<Vec<_>>(),
+            );
+        }
+        if records_in_tables + totals.rejected != framed {
+            return Err(internal(&format!(
+                "{framed} records were framed, {records_in_tables} are in tables and {} in quarantine",
+                totals.rejected
+            )));
+        }
+        let entry = PartEntry {
+            name: part.id.name.clone(),
+            scope: part.scope,
+            bytes: payload.len(),
+            sha256,
+            records: framed,
+            records_in_tables,
+            rejects: totals.rejected,
+        };
+        Ok(PartResult { entry, totals: run, schema_versions })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A panic elsewhere costs the part it happened in, which is given up as a whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// SHA-256 of the bytes as received, in hexadecimal.
+fn sha256(payload: &Payload) -> Result<String, Fault> {
+    let mut context = Context::new(&SHA256);
+    if let Payload::Memory(bytes) = payload {
+        context.update(bytes);
+    } else {
+        let mut reader = payload.reader();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let read = reader.read(&mut buffer).map_err(|e| {
+                Fault::new(FaultKind::Damaged, Stage::Decode, format!("it cannot be read: {e}"))
+            })?;
+            if read == 0 {
+                break;
+            }
+            context.update(buffer.get(..read).unwrap_or_default());
+        }
+    }
+    Ok(context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+}
