@@ -756,3 +756,11 @@ fn whatever_step_fails_on_a_real_store() {
     let lake = Lake::open(&out, LakeOptions::default(), Access::Write, runtime.handle().clone()).unwrap();
     reads_only_its_days(&lake);
 }
+
+#[test]
+fn attempts_and_sets_go_to_any_thread() {
+    fn any_thread<T: Send + Sync>() {}
+    any_thread::<Lake>();
+    any_thread::<Attempt>();
+    any_thread::<ObjectSet>();
+}
