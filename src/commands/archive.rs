@@ -1,0 +1,107 @@
+//! What `sync`, `plan`, `convert` and `demo` share: threads, keys, lake, and the signals that stop them.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::runtime::Runtime;
+
+use crate::decode::Keyring;
+use crate::lake::{Access, Lake};
+use crate::model::{
+    DecodeLimits, Event, EventSink, Fault, FaultKind, LakeOptions, PgpOptions, Stage, WorkOptions,
+};
+use crate::pipeline::Stop;
+use crate::report::Reporter;
+
+/// What a command works with once its configuration is read.
+pub struct Workshop {
+    pub runtime: Runtime,
+    pub lake: Lake,
+    pub stop: Stop,
+}
+
+impl Workshop {
+    /// Starts the threads, opens the lake and listens for signals.
+    ///
+    /// # Errors
+    /// The lake's, or the machine's.
+    pub fn open(
+        out: &str,
+        work: &WorkOptions,
+        lake: LakeOptions,
+        access: Access,
+    ) -> Result<Workshop, Fault> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .thread_name("network")
+            .build()
+            .map_err(|e| machine(&e))?;
+        // A part that waits for its chunks reads other parts meanwhile, on the same stack.
+        let workers = rayon::ThreadPoolBuilder::new()
+            .num_threads(work.threads)
+            .stack_size(16 << 20)
+            .thread_name(|index| format!("worker {index}"));
+        // Already built: by an earlier command of the same process, which happens in tests only.
+        let _ = workers.build_global();
+        let stop = Stop::default();
+        runtime.spawn(listen(stop.clone()));
+        let lake = Lake::open(out, lake, access, runtime.handle().clone())?;
+        Ok(Workshop { runtime, lake, stop })
+    }
+}
+
+/// Unlocks the keys and says what is odd about them.
+///
+/// # Errors
+/// A key that cannot be read or unlocked.
+pub fn keyring(
+    options: &PgpOptions,
+    limits: &DecodeLimits,
+    reporter: &Arc<Reporter>,
+) -> Result<Keyring, Fault> {
+    let keys = Keyring::load(options)?.with_max_plaintext_bytes(limits.max_record_bytes as u64);
+    for message in keys.warnings() {
+        reporter.emit(Event::Warning { message });
+    }
+    Ok(keys)
+}
+
+fn machine(error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(FaultKind::Internal, Stage::Configure, format!("threads cannot be started: {error}"))
+}
+
+/// SIGINT and SIGTERM ask to stop; a second one stops at once.
+async fn listen(stop: Stop) {
+    loop {
+        signal().await;
+        if stop.is_asked() {
+            std::process::exit(crate::exit::Exit::Stopped.code());
+        }
+        stop.ask();
+    }
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
