@@ -61,9 +61,21 @@ def unwrapped(value):
     return None, value
 
 
+def branch(value):
+    """The value below all unions and encryption: (short name of its record type or None, value)."""
+    name = None
+    while True:
+        value = opened(value)
+        wrapper, inner = unwrapped(value)
+        if wrapper is None:
+            return name, value
+        name = name if wrapper.lower() in PRIMITIVES else wrapper
+        value = inner
+
+
 def items_of(value):
-    value = unwrapped(opened(value))[1]
-    return opened(value) if isinstance(opened(value), list) else None
+    value = branch(value)[1]
+    return value if isinstance(value, list) else None
 
 
 def fit(kind, value, lost):
@@ -74,7 +86,7 @@ def fit(kind, value, lost):
     if kind == JSON:
         return value
     if kind != TEXT:
-        inner = unwrapped(opened(inner))[1]
+        inner = branch(inner)[1]
     if isinstance(kind, dict):
         return fit_record(kind, inner, lost)
     if isinstance(kind, list):
@@ -128,19 +140,18 @@ class Envelope:
     def run(self):
         value = self.value
         told, seen = Counter(), Counter()
-        self.meta(unwrapped(value.get("metaData"))[1] or {}, seen)
+        self.meta(branch(value.get("metaData"))[1] or {}, seen)
         self.above.update(leaves({k: v for k, v in value.items() if k not in ("dataType", "metaData", "recordCollection")}))
         bodies = items_of(value.get("recordCollection")) or []
         headers = set()
         ids = []
         leftovers = []
         for index, record in enumerate(bodies):
-            record = unwrapped(opened(record))[1]
+            record = branch(record)[1]
             if record is None:
                 continue
             self.above.update(leaves({k: v for k, v in record.items() if k != "body"}))
-            wrapper, body = unwrapped(opened(record.get("body")))
-            body = opened(body)
+            wrapper, body = branch(record.get("body"))
             if body is None:
                 continue
             self.body(index, wrapper, body, headers, ids, leftovers)
@@ -175,7 +186,7 @@ class Envelope:
 
     def body(self, index, wrapper, body, headers, ids, leftovers):
         kind, list_field, items = self.kind_of(wrapper, body)
-        header = unwrapped(opened(body.get("header")))[1] or {}
+        header = branch(body.get("header"))[1] or {}
         names = AGENT_IDS if kind == "AgentActivityData" else VISITOR_IDS
         told = {column: unwrapped(header.get(name))[1] for name, column in names.items()}
         if kind is None:
@@ -193,7 +204,7 @@ class Envelope:
         self.above.update(leaves({k: v for k, v in body.items() if k not in known}))
         counters = Counter()
         if kind == "AgentActivityData":
-            events = sum(1 for item in items if unwrapped(item)[1] is not None)
+            events = sum(1 for item in items if branch(item)[1] is not None)
             self.add("agent_sessions", index, 0, {**told, "events": events})
         made = self.rows_of(table, items, index, told, counters)
         if made:
@@ -210,12 +221,12 @@ class Envelope:
         places = [(None, [body])] + [
             (name, inner if isinstance(inner, list) else [inner])
             for name, member in body.items()
-            if name != "header" and isinstance(inner := unwrapped(opened(member))[1], (dict, list))
+            if name != "header" and isinstance(inner := branch(member)[1], (dict, list))
         ]
         for place, items in places:
             for kind, names in known.items():
                 met = {
-                    k.replace(" ", "").lower() for i in items if isinstance(r := unwrapped(i)[1], dict) for k in r
+                    k.replace(" ", "").lower() for i in items if isinstance(r := branch(i)[1], dict) for k in r
                 } & names
                 if len(met) >= 2:
                     if place is None:
@@ -226,7 +237,7 @@ class Envelope:
     def rows_of(self, table, items, body, ids, counters, parent=None):
         made = 0
         for seq, item in enumerate(items):
-            item = unwrapped(opened(unwrapped(item)[1]))[1]
+            item = branch(item)[1]
             if item is None:
                 continue
             made += 1
@@ -274,20 +285,20 @@ class Envelope:
 
     def union(self, declared, member, columns, extra):
         type_column, branches = declared
-        wrapper, value = unwrapped(opened(member))
+        wrapper, value = branch(member)
         if value is None:
             return
-        branch = next((b for b in branches if b.lower() == (wrapper or "").lower()), None)
-        if branch is None:
+        chosen = next((b for b in branches if b.lower() == (wrapper or "").lower()), None)
+        if chosen is None:
             # Unwrapped: the branch that knows all of its fields, if it is the only one.
             fitting = [b for b, f in branches.items() if isinstance(value, dict) and value and set(value) <= set(f)]
-            branch = fitting[0] if wrapper is None and len(fitting) == 1 else None
-        if branch is None:
+            chosen = fitting[0] if wrapper is None and len(fitting) == 1 else None
+        if chosen is None:
             columns[type_column] = ANY if wrapper or isinstance(value, dict) else None
             leaves(member, extra)
         else:
-            columns[type_column] = branch
-            columns[column_of(branch)] = fit(branches[branch], value, extra)
+            columns[type_column] = chosen
+            columns[column_of(chosen)] = fit(branches[chosen], value, extra)
 
     def web_session(self, ids, headers):
         counts = {c: sum(1 for r in self.rows if r.table == t) for c, t in WEB_COUNTS.items()}
