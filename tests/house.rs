@@ -57,13 +57,15 @@ const LEFT_BY_RUNS: &[&str] = &["lp-archive-demo", "target"];
 
 #[test]
 fn every_room_imports_only_what_lies_below() {
-    let broken: Vec<String> = sources("src").iter().flat_map(|(path, text)| floor_faults(path, text)).collect();
+    let broken: Vec<String> =
+        sources("src").iter().flat_map(|(path, text)| floor_faults(path, text)).collect();
     assert!(broken.is_empty(), "floors are broken:\n{}", broken.join("\n"));
 }
 
 #[test]
 fn every_outside_crate_stays_at_home() {
-    let broken: Vec<String> = sources("src").iter().flat_map(|(path, text)| home_faults(path, text)).collect();
+    let broken: Vec<String> =
+        sources("src").iter().flat_map(|(path, text)| home_faults(path, text)).collect();
     assert!(broken.is_empty(), "crates away from home:\n{}", broken.join("\n"));
 }
 

@@ -63,8 +63,10 @@ fn generated_files_give_exactly_their_rows_and_a_second_run_writes_nothing() {
 fn settings_do_not_change_the_rows() {
     let temporary = tempfile::tempdir().unwrap();
     let inputs = generated(temporary.path(), "4MiB", 2);
-    for (name, settings) in [("narrow", ["--threads", "1", "--memory", "128MiB"]), ("wide", ["--threads", "4", "--memory", "1GiB"])]
-    {
+    for (name, settings) in [
+        ("narrow", ["--threads", "1", "--memory", "128MiB"]),
+        ("wide", ["--threads", "4", "--memory", "1GiB"]),
+    ] {
         let lake = temporary.path().join(name);
         convert(&lake, &[&inputs], &settings).exits(0);
         compare(&lake, &[&inputs], &[]);
@@ -112,7 +114,10 @@ fn ledger_entries_tell_parts_and_objects() {
     assert_eq!(part["sha256"].as_str().unwrap().to_lowercase(), sha256(&received));
     assert_eq!((part["records"].as_u64(), part["rejects"].as_u64()), (Some(1), Some(0)));
     assert!(entry.to_string().contains("1.0.0.22"), "the schema version met is missing: {entry}");
-    assert!(entry.to_string().contains(env!("CARGO_PKG_VERSION")), "the program's version is missing: {entry}");
+    assert!(
+        entry.to_string().contains(env!("CARGO_PKG_VERSION")),
+        "the program's version is missing: {entry}"
+    );
     let objects = entry["objects"].as_array().unwrap();
     let navigation = objects.iter().find(|o| o["table"] == "navigation").unwrap();
     assert_eq!((navigation["rows"].as_u64(), navigation["date"].as_str()), (Some(3), Some("2016-06-30")));
@@ -127,7 +132,8 @@ fn ledger_entries_tell_parts_and_objects() {
 fn strict_turns_what_was_noticed_into_exit_3() {
     let temporary = tempfile::tempdir().unwrap();
     let file = temporary.path().join("Agent.1465992000000.1465995600000.part-00000-0.gz");
-    let envelope = r#"{"dataType":"AgentActivity","metaData":{"schemaVersion":"1"},"recordCollection":[],"new":1}"#;
+    let envelope =
+        r#"{"dataType":"AgentActivity","metaData":{"schemaVersion":"1"},"recordCollection":[],"new":1}"#;
     fs::write(&file, gzip(envelope.as_bytes())).unwrap();
     let lenient = convert(&temporary.path().join("lenient"), &[&file], &[]).exits(0);
     let strict = convert(&temporary.path().join("strict"), &[&file], &["--strict"]).exits(3);

@@ -99,10 +99,19 @@ fn whole_files_of_every_make_are_opened() {
         ("armored around gzip, public key after", with_key(gnupg.message(&zipped, FIRST))),
         ("in gzip, public key after", gzip(&with_key(gnupg.message(&plain, FIRST)))),
         ("gzip in PGP in gzip", gzip(&gnupg.message(&zipped, FIRST))),
-        ("two recipients", gnupg.encrypt(&plain, &["--armor", "--recipient", STRANGER, "--recipient", FIRST])),
+        (
+            "two recipients",
+            gnupg.encrypt(&plain, &["--armor", "--recipient", STRANGER, "--recipient", FIRST]),
+        ),
         ("hidden recipient", gnupg.encrypt(&plain, &["--armor", "--hidden-recipient", FIRST])),
-        ("signed", gnupg.encrypt(&plain, &["--armor", "--sign", "--local-user", FIRST, "--recipient", FIRST])),
-        ("signed by a stranger", gnupg.encrypt(&plain, &["--armor", "--sign", "--local-user", STRANGER, "--recipient", FIRST])),
+        (
+            "signed",
+            gnupg.encrypt(&plain, &["--armor", "--sign", "--local-user", FIRST, "--recipient", FIRST]),
+        ),
+        (
+            "signed by a stranger",
+            gnupg.encrypt(&plain, &["--armor", "--sign", "--local-user", STRANGER, "--recipient", FIRST]),
+        ),
         ("AES-128", gnupg.encrypt(&plain, &["--armor", "--cipher-algo", "AES", "--recipient", FIRST])),
         ("CRLF armor", text(gnupg.message(&plain, FIRST)).replace('\n', "\r\n").into_bytes()),
     ];
@@ -191,7 +200,11 @@ fn a_missing_key_costs_its_part_alone_and_names_the_ids() {
     assert_eq!(summary["failed"].as_array().unwrap().len(), 2, "{summary}");
     for user in [STRANGER, FIRST] {
         let id = encryption_key_id(&gnupg, user);
-        assert!(done.stderr.to_uppercase().contains(&id), "key id {id} of {user} is not named:\n{}", done.stderr);
+        assert!(
+            done.stderr.to_uppercase().contains(&id),
+            "key id {id} of {user} is not named:\n{}",
+            done.stderr
+        );
     }
     // Kept as received, still encrypted.
     let raw = kept(&lake, "raw");

@@ -32,7 +32,11 @@ impl Gnupg {
         let home = tempfile::Builder::new().prefix("gpg").tempdir_in(std::env::temp_dir()).unwrap();
         let gnupg = Gnupg { home };
         for key in ["first-key", "second-key", "expired-key", "stranger-key"] {
-            gnupg.gpg(&["--pinentry-mode", "loopback", "--passphrase", PASSPHRASE, "--import"], key_file(key).as_os_str().as_encoded_bytes(), true);
+            gnupg.gpg(
+                &["--pinentry-mode", "loopback", "--passphrase", PASSPHRASE, "--import"],
+                key_file(key).as_os_str().as_encoded_bytes(),
+                true,
+            );
         }
         gnupg
     }

@@ -45,7 +45,8 @@ impl Run {
 /// The program with an environment of its own: nothing of `LP_ARCHIVE_*` leaks in.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lp-archive"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LP_ARCHIVE_")) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LP_ARCHIVE_"))
+    {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());
@@ -74,7 +75,9 @@ pub fn repository() -> &'static Path {
 pub fn python(script: &str, arguments: &[&std::ffi::OsStr]) -> Run {
     let python = repository().join(".venv/bin/python");
     assert!(python.exists(), "{} is missing: run `bash tests/run.sh` once, it makes it", python.display());
-    Run::of(Command::new(python).arg(repository().join("tests").join(script)).args(arguments).output().unwrap())
+    Run::of(
+        Command::new(python).arg(repository().join("tests").join(script)).args(arguments).output().unwrap(),
+    )
 }
 
 /// Lets the oracle compare a lake with the inputs it was made from. Returns the rows per table.
@@ -123,7 +126,9 @@ pub fn listing(folder: &Path) -> BTreeMap<PathBuf, (u64, SystemTime)> {
 pub fn objects(lake: &Path) -> BTreeMap<PathBuf, (u64, SystemTime)> {
     listing(lake)
         .into_iter()
-        .filter(|(path, _)| path.extension().is_some_and(|e| e == "parquet") && !path.starts_with("_lp_archive"))
+        .filter(|(path, _)| {
+            path.extension().is_some_and(|e| e == "parquet") && !path.starts_with("_lp_archive")
+        })
         .collect()
 }
 
@@ -196,10 +201,8 @@ pub fn gzip(data: &[u8]) -> Vec<u8> {
 /// Writes generated files with `demo --write-files`.
 pub fn generated(folder: &Path, size: &str, seed: u64) -> PathBuf {
     let inputs = folder.join("generated");
-    run(command()
-        .args(["demo", "--size", size, "--seed", &seed.to_string(), "--write-files"])
-        .arg(&inputs))
-    .exits(0);
+    run(command().args(["demo", "--size", size, "--seed", &seed.to_string(), "--write-files"]).arg(&inputs))
+        .exits(0);
     assert!(!listing(&inputs).is_empty(), "no files were written");
     inputs
 }
