@@ -17,6 +17,7 @@ def spelled(value):
         return str(value)
     if isinstance(value, float):
         return str(int(value)) if value == value and abs(value) < 2**53 and value == int(value) else repr(float(value))
+    value = str(value)
     if NUMBER.fullmatch(value) and len(value) < 400:
         return str(int(value)) if value.lstrip("-").isdigit() and value != "-0" else spelled(float(value))
     return value
