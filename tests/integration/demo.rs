@@ -2,7 +2,14 @@
 
 use std::fs;
 
-use super::program::{command, compare, convert, generated, kept, lake_is_tidy, listing, numbers, run};
+use lp_archive::demo::generator::{GeneratorOptions, write_files};
+use serde_json::Value;
+
+use super::program::{
+    ACCOUNT, command, compare, convert, generated, kept, lake_is_tidy, listing, numbers, python, repository,
+    run, samples,
+};
+use super::stand_in::first_hour;
 
 #[test]
 fn the_demo_fills_a_lake_and_says_what_to_try() {
@@ -10,8 +17,7 @@ fn the_demo_fills_a_lake_and_says_what_to_try() {
     let lake = temporary.path().join("lake");
     let done = run(command().args(["demo", "--out"]).arg(&lake)).exits(0);
     lake_is_tidy(&lake);
-    let counted =
-        super::program::python("oracle/oracle.py", &["count".as_ref(), "--lake".as_ref(), lake.as_os_str()]);
+    let counted = python("oracle/oracle.py", &["count".as_ref(), "--lake".as_ref(), lake.as_os_str()]);
     let rows = numbers(&counted.exits(0).summary());
     for table in
         ["agent_activity", "navigation", "messages", "survey_answers", "web_sessions", "conversations"]
@@ -54,4 +60,37 @@ fn the_generator_is_seeded_and_scales() {
         compare(&lake, &[inputs], &[])
     });
     assert_eq!(lakes[0], lakes[1], "the same seed, other rows");
+}
+
+#[test]
+fn generated_documents_are_what_a_foreign_avro_library_reads() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut options = GeneratorOptions::new(11, ACCOUNT, first_hour());
+    options.strict = true;
+    write_files(temporary.path(), &options).unwrap();
+    let schemas = repository().join("fixtures/avro");
+    let run = python("foreign/check_avro.py", &[schemas.as_os_str(), temporary.path().as_os_str()]);
+    assert_eq!(run.code, Some(0), "{}\n{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn files_of_a_foreign_avro_library_are_archived_exactly() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (inputs, lake) = (temporary.path().join("foreign"), temporary.path().join("lake"));
+    let schemas = repository().join("fixtures/avro");
+    python("foreign/make_avro.py", &[schemas.as_os_str(), inputs.as_os_str()]).exits(0);
+    let truth: Value = serde_json::from_slice(&fs::read(inputs.join("expected.json")).unwrap()).unwrap();
+    let summary = convert(&lake, &[&inputs], &[]).exits(0).summary();
+    assert_eq!(summary["records"], truth["records"]);
+    assert_eq!(numbers(&summary["rows"]), numbers(&truth["rows"]));
+    assert_eq!(compare(&lake, &[&inputs], &[]), numbers(&truth["rows"]));
+    lake_is_tidy(&lake);
+}
+
+/// What the tests rely on must itself be able to fail.
+#[test]
+fn the_oracle_notices_spoiled_lakes() {
+    let temporary = tempfile::tempdir().unwrap();
+    let run = python("oracle/check_oracle.py", &[samples(temporary.path()).as_os_str()]);
+    assert_eq!(run.code, Some(0), "{}\n{}", run.stdout, run.stderr);
 }

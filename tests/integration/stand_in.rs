@@ -1,7 +1,7 @@
 //! The stand-in service over generated files, and configurations that point at it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lp_archive::demo::generator::{Counts, Encryption, GeneratorOptions, write_files};
@@ -104,10 +104,5 @@ impl Scene {
 
     pub fn sync(&self, more: &[&str]) -> Run {
         self.run("sync", more)
-    }
-
-    /// A GnuPG home that holds the demo's key, for the oracle.
-    pub fn key_file(&self) -> PathBuf {
-        Path::new(self.folder.path()).join("demo.asc")
     }
 }

@@ -14,6 +14,8 @@ from mapping import (AGENT_IDS, BODIES, BOOL, DOUBLE, GEO, INT, JSON, LONG, NAME
 
 PRIMITIVES = {"string", "long", "int", "double", "float", "boolean", "bytes", "enum", "array", "map", "null"}
 DAY_MS = 86_400_000
+#: years 1 to 9999: readers refuse whole files for the sake of one time beyond
+READABLE_TIMES = range(-62_135_596_800_000, 253_402_300_800_000)
 
 
 @dataclass
@@ -105,9 +107,10 @@ def fit(kind, value, lost):
         if isinstance(number, RawFloat) and number == int(number):
             number = int(number)
         if isinstance(number, int) and not isinstance(number, bool) and -(2**bits) <= number < 2**bits:
-            return number
+            if kind != TIME or number in READABLE_TIMES:
+                return number
     elif kind == DOUBLE:
-        if isinstance(inner, (int, float)) and not isinstance(inner, bool):
+        if isinstance(inner, float) or (isinstance(inner, int) and not isinstance(inner, bool) and float(inner) == inner):
             return float(inner)
     elif kind == BOOL and isinstance(inner, bool):
         return inner
@@ -121,12 +124,18 @@ def fit_record(fields, value, lost):
         return None
     found = {}
     for name, member in value.items():
-        name = name.replace(" ", "")
-        if name in fields:
+        name = spelled_field(name, fields)
+        if name in fields and column_of(name) not in found:
             found[column_of(name)] = fit(fields[name], member, lost)
         else:
             leaves(member, lost)
     return found
+
+
+def spelled_field(name, fields):
+    """The field's name as declared: the pages spell some with other capitals, some with blanks."""
+    tidy = name.replace(" ", "")
+    return next((f for f in fields if f == tidy), None) or next((f for f in fields if f.lower() == tidy.lower()), name)
 
 
 class Envelope:
@@ -169,9 +178,9 @@ class Envelope:
 
     def meta(self, meta, seen):
         self.lineage = {
-            "schema_version": unwrapped(meta.get("schemaVersion"))[1],
-            "record_start_time": unwrapped(meta.get("startTime"))[1],
-            "record_end_time": unwrapped(meta.get("endTime"))[1],
+            "schema_version": fit(TEXT, meta.get("schemaVersion"), self.above),
+            "record_start_time": fit(TIME, meta.get("startTime"), self.above),
+            "record_end_time": fit(TIME, meta.get("endTime"), self.above),
         }
         known = ("accountId", "schemaVersion", "startTime", "endTime")
         self.above.update(leaves({k: v for k, v in meta.items() if k not in known}))
@@ -247,7 +256,6 @@ class Envelope:
     def row_of(self, table, item, seq, body, ids, counters, parent):
         extra = Counter()
         columns = dict(ids)
-        spelling = {n.lower(): n for n in table.fields} if table.name in ("geo", "session_info") else {}
         if parent:
             columns.update(parent)
         if table.seq:
@@ -258,9 +266,8 @@ class Envelope:
             leaves(item, extra)
         else:
             for name, member in item.items():
-                tidy = name.replace(" ", "")
-                tidy = spelling.get(tidy.lower(), tidy)
-                if tidy in table.fields:
+                tidy = spelled_field(name, table.fields)
+                if tidy in table.fields and column_of(tidy) not in columns:
                     columns[column_of(tidy)] = fit(table.fields[tidy], member, extra)
                 elif name in table.unions:
                     self.union(table.unions[name], member, columns, extra)
