@@ -164,7 +164,7 @@ fn floor_faults(path: &str, text: &str) -> Vec<String> {
 
 /// Test modules with a file of their own.
 fn is_test_file(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/")
+    path.ends_with("/tests.rs") || path.ends_with("_tests.rs") || path.contains("/tests/")
 }
 
 fn is_room(name: &str) -> bool {
