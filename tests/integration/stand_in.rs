@@ -42,7 +42,7 @@ pub fn first_hour() -> i64 {
 impl Scene {
     /// Some hours of plain files of all streams.
     pub fn new(options: StandInOptions, method: Method) -> Scene {
-        Scene::of(options, method, Encryption::None)
+        Scene::of(options, method, Encryption::NONE)
     }
 
     pub fn of(options: StandInOptions, method: Method, encryption: Encryption) -> Scene {

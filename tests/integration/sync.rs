@@ -230,11 +230,7 @@ fn hrefs_elsewhere_are_refused() {
 
 #[test]
 fn encrypted_files_of_all_kinds_are_archived() {
-    for encryption in [
-        Encryption::Values { share: 0.02 },
-        Encryption::Records { share: 0.2 },
-        Encryption::Files { share: 1.0 },
-    ] {
+    for encryption in [Encryption::values(0.02), Encryption::records(0.2), Encryption::files(1.0)] {
         let scene = Scene::of(StandInOptions::default(), Method::Bearer, encryption);
         let summary = scene.sync(&[]).exits(0).summary();
         assert_eq!(numbers(&summary["rows"]), truth(&scene), "{encryption:?}");
