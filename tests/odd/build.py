@@ -46,7 +46,7 @@ def agents(*numbers):
 
 
 def web_body(kind, visit=VISIT, **fields):
-    header = None if visit is None else {NS + "VisitorHeader": visit}
+    header = None if visit is None else {NS + "VisitorHeader": dict(visit)}
     return {"body": {NS + kind: {"header": header, **fields}}}
 
 

@@ -133,9 +133,10 @@ def zero_byte_file():
 
 @case
 def cut_line_in_the_middle():
-    whole = text(agents(2)).rstrip(b"\n")
-    data = text(agents(1)) + whole[: len(whole) // 2] + b"\n" + text(agents(3), agents(4))
-    return Case(agent_file(data), agent_rows(3, 3), quarantined=1, exit=3, told=['"agentSessionId"'])
+    whole = text(agents(2)).replace(b"session-1", b"cut-session")
+    cut = whole[: whole.index(b"agentSessionsData") - 1]
+    data = text(agents(1)) + cut + b"\n" + text(agents(3), agents(4))
+    return Case(agent_file(data), agent_rows(3, 3), quarantined=1, exit=3, told=["cut-session"])
 
 
 @case

@@ -87,7 +87,11 @@ def everything(lake, out):
     """All text that the lake tells: cells and quarantine, with the escapes of one more JSON layer undone."""
     texts = [json.dumps(row, default=str, ensure_ascii=False) for table in lake.tables() for row in lake.rows(table)
              if lake.count(table) < 1000]
-    texts += [p.read_text(errors="replace") for p in (out / "_lp_archive" / "quarantine").rglob("*") if p.is_file()]
+    for path in (out / "_lp_archive" / "quarantine").rglob("*"):
+        if path.suffix == ".parquet":
+            texts += [repr(row) for row in lake.db.execute(f"SELECT * FROM read_parquet('{path}')").fetchall()]
+        elif path.is_file():
+            texts.append(path.read_text(errors="replace"))
     joined = "\n".join(texts)
     return joined + joined.replace('\\"', '"')
 

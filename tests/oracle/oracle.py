@@ -49,6 +49,9 @@ def compare_row(table, want, have, findings):
             same = isinstance(actual, str)
         elif column == "body_type":
             same = (actual or "").rsplit(".", 1)[-1] == (expected or "") or want.key[2] is None
+        elif column == "body" and want.key[2] is None:
+            # Of a whole envelope: what its lineage columns tell need not be told again.
+            same = leaves_of_json(actual) <= leaves(expected)
         elif column in JSON_COLUMNS and table in ("conversations", "messages", "secure_forms", "unrecognized"):
             same = leaves_of_json(actual) == leaves(expected)
         else:
