@@ -17,7 +17,7 @@ CASES = {}
 @dataclass
 class Case:
     files: dict
-    #: table -> rows; a table not named must be empty
+    #: table -> rows (None: any number); a table not named must be empty
     rows: dict
     quarantined: int = 0
     #: None: any number
@@ -462,6 +462,121 @@ def geo_and_info_in_a_list():
 def geo_in_mixed_case():
     geo = {"IPv4": GEO["iPV4"], "Country": GEO["country"], "CITY": GEO["city"], "countrycode": GEO["countryCode"]}
     return geo_case(geo, INFO)
+
+
+# Members of another shape than published: nothing is lost, the record's other rows are exact
+
+def web(*bodies, **over):
+    return {part("web"): text(envelope("web", *bodies, **over))}
+
+
+@case
+def unknown_branch_of_a_union():
+    attribute = {"timestamp": {"long": T0}, "data": {NS + "FutureInfo": {"odd": {"string": "future-branch"}}}}
+    body = web_body("WebSessionEngAttrsData", engagementAttributes={"array": [attribute]})
+    return Case(web(body), {"web_sessions": 1, "engagement_attributes": 1}, mistyped=None, unknown_fields=None, told=["future-branch"])
+
+
+@case
+def union_of_a_scalar():
+    attribute = {"timestamp": {"long": T0}, "data": {"string": "scalar-branch"}}
+    body = web_body("WebSessionEngAttrsData", engagementAttributes={"array": [attribute]})
+    return Case(web(body), {"web_sessions": 1, "engagement_attributes": 1}, mistyped=None, unknown_fields=None, told=["scalar-branch"])
+
+
+@case
+def union_without_its_wrapper():
+    attribute = {"timestamp": {"long": T0}, "data": {"surname": "bare-surname", "gender": "bare-gender"}}
+    body = web_body("WebSessionEngAttrsData", engagementAttributes={"array": [attribute]})
+    return Case(web(body), {"web_sessions": 1, "engagement_attributes": 1}, mistyped=None, unknown_fields=None,
+                told=["bare-surname", "bare-gender"])
+
+
+@case
+def scalars_in_the_place_of_items():
+    body = web_body("WebSessionNavigationData", navigationData={"array": [page(1), "scalar-item", 4711, page(2)]})
+    return Case(web(body), {"web_sessions": 1, "navigation": None}, mistyped=None, unknown_fields=None,
+                told=["scalar-item", "4711", "https://shop.example/2"])
+
+
+@case
+def scalar_in_the_place_of_a_list():
+    body = web_body("WebSessionNavigationData", navigationData="scalar-list")
+    return Case(web(pages(1), body), {"web_sessions": 1, "navigation": 1, "unrecognized": None}, mistyped=None,
+                unknown_fields=None, told=["scalar-list"])
+
+
+@case
+def scalar_in_the_place_of_a_header():
+    body = pages(1)
+    body["body"][NS + "WebSessionNavigationData"]["header"] = "scalar-header"
+    return Case(web(body), {"web_sessions": 1, "navigation": 1}, mistyped=None, unknown_fields=None, told=["scalar-header"])
+
+
+@case
+def scalars_in_the_place_of_elements_and_bodies():
+    return Case(web(pages(1), "scalar-element", {"body": "scalar-body"}, {"body": [1, "list-body"]}, {"other": "no-body"}),
+                {"web_sessions": 1, "navigation": 1, "unrecognized": None}, mistyped=None, unknown_fields=None,
+                told=["scalar-element", "scalar-body", "list-body", "no-body"])
+
+
+@case
+def scalar_in_the_place_of_a_transcript():
+    conversation = {"conversationId": {"string": "c-1"}, "conversationStartTime": {"long": T0}, "transcripts": "scalar-transcript",
+                    "transfers": {"array": [{"timestamp": {"string": "2016-07-25T17:54:41"}}]}}
+    body = {"body": {NS + "EngagementData": {"header": {NS + "VisitorHeader": dict(VISIT)},
+                                             "engagements": {"array": [{NS + "Conversation": conversation}]}}}}
+    return Case({part("engagement"): text(envelope("engagement", body))}, {"conversations": 1, "transfers": 1}, mistyped=None,
+                unknown_fields=None, told=["scalar-transcript", "2016-07-25T17:54:41"])
+
+
+@case
+def ids_of_other_types():
+    visit = {"visitId": {"long": 4711}, "visitorId": {"boolean": True}, "contextId": {"array": ["listed-context"]}}
+    return Case(web(pages(1, visit=visit)), {"web_sessions": 1, "navigation": 1}, mistyped=None, unknown_fields=None,
+                told=["4711", "listed-context"])
+
+
+@case
+def meta_data_of_other_types():
+    document = envelope("web", pages(1))
+    document["metaData"] = {"accountId": 75555851, "schemaVersion": 7, "startTime": "odd-start", "endTime": {"string": str(T0)}}
+    return Case({part("web"): text(document)}, {"web_sessions": 1, "navigation": 1}, mistyped=None, unknown_fields=None,
+                told=["odd-start"], cells=[("SELECT schema_version, epoch_ms(record_end_time) FROM {web_sessions}", [("7", T0)])])
+
+
+@case
+def null_meta_data_and_null_collection():
+    return Case({part("web"): text(envelope("web", metaData=None), envelope("web", recordCollection=None))}, {"web_sessions": 2},
+                )
+
+
+@case
+def escaped_and_strange_keys():
+    odd = {"agentI@@": {"long": 5}, 'a "quoted".dotted[0]': "odd-key-1", "": "odd-key-2", "\u00fc\u6f22": "odd-key-3"}
+    data = text(envelope("agent", agent_body({"timestamp": {"long": T0}, **odd}))).replace(b"agentI@@", b"agentI\\u0044")
+    return Case(agent_file(data), agent_rows(1, 1), unknown_fields=3, told=["odd-key-1", "odd-key-2", "odd-key-3"],
+                cells=[("SELECT agent_id FROM {agent_activity}", [(5,)])])
+
+
+@case
+def members_twice():
+    data = text(envelope("web", pages(1), ZZ=[pages(2)])).replace(b'"ZZ"', b'"recordCollection"')
+    return Case({part("web"): data}, {"web_sessions": 1, "navigation": None}, mistyped=None, unknown_fields=None,
+                told=["https://shop.example/1", "https://shop.example/2"])
+
+
+@case
+def nulls_between_primitives():
+    return one_event({"userProfileIDs": {"array": [1, None, 3]}}, cells=[
+        ("SELECT user_profile_ids FROM {agent_activity} WHERE source_item = 1", [([1, None, 3],)]),
+    ])
+
+
+@case
+def geo_beside_other_members():
+    body = web_body("WebSessionGeoSomething", geoData=GEO, more={"deep": "beside-geo"})
+    return Case(web(body), {"web_sessions": 1, "geo": 1}, mistyped=None, unknown_fields=None, cells=[GEO_CELL], told=["beside-geo"])
 
 
 # Dates
