@@ -5,6 +5,9 @@
 //! ```
 //! The rules are plain functions of (path, text), so that the tests can break them on made-up files.
 
+// Outside of `#[test]` functions clippy does not know that this is a test.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,9 @@
 //! fixtures, generator, odd inputs -> lp-archive -> lake -> tests/oracle/oracle.py (DuckDB) -> differences
 //! ```
 
+// Outside of `#[test]` functions clippy does not know that this is a test.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod convert;
 mod decode;
 mod demo;
