@@ -39,10 +39,13 @@ const HOMES: &[(&str, &[&str])] = &[
 const MAX_LINES: usize = 450;
 
 /// Lines that a file of tests may have.
-const MAX_TEST_LINES: usize = 750;
+const MAX_TEST_LINES: usize = 800;
 
 /// Longer files, with the reason.
-const LONG_FILES: &[(&str, &str)] = &[];
+const LONG_FILES: &[(&str, &str)] = &[
+    ("src/lake/store.rs", "the only file that knows object_store, which needs all of it in one place"),
+    ("src/records/cursor.rs", "one tokenizer over one position: its steps share every invariant"),
+];
 
 const EMPTY_NAMES: &[&str] = &["common", "helper", "helpers", "misc", "util", "utils"];
 
