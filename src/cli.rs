@@ -59,7 +59,7 @@ Examples:
     /// Show tables and columns, or views that decode the numeric codes
     #[command(after_help = "Examples:
   lp-archive schema
-  lp-archive schema --ddl duckdb > views.sql")]
+  lp-archive schema --ddl duckdb --out s3://lake/liveperson > views.sql")]
     Schema(SchemaArgs),
     /// Write a commented configuration file, or show the values in effect
     #[command(subcommand)]
@@ -173,6 +173,9 @@ pub struct SchemaArgs {
     /// SQL for this engine
     #[arg(long, value_name = "ENGINE")]
     pub ddl: Option<Engine>,
+    /// The lake that the views read; tables that it does not hold become empty views
+    #[arg(long, value_name = "URL", default_missing_value = ".")]
+    pub out: Option<String>,
 }
 
 /// An engine that reads the lake.

@@ -9,13 +9,11 @@ fn main() {
         Err(nothing) => nothing.tell(),
         Ok(typed) => match typed.command {
             Command::Config(command) => commands::config::run(command, typed.common),
-            Command::Sync(_)
-            | Command::Plan(_)
-            | Command::Convert(_)
-            | Command::Schema(_)
-            | Command::Demo(_) => {
-                todo!("wired by the lead")
-            }
+            Command::Convert(args) => commands::convert::run(args, typed.common),
+            Command::Demo(args) => commands::demo::run(args, typed.common),
+            Command::Plan(args) => commands::sync::plan(args, typed.common),
+            Command::Schema(args) => commands::schema::run(args, typed.common),
+            Command::Sync(args) => commands::sync::sync(args, typed.common),
         },
     };
     std::process::exit(exit.code());

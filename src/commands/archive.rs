@@ -25,12 +25,7 @@ impl Workshop {
     ///
     /// # Errors
     /// The lake's, or the machine's.
-    pub fn open(
-        out: &str,
-        work: &WorkOptions,
-        lake: LakeOptions,
-        access: Access,
-    ) -> Result<Workshop, Fault> {
+    pub fn open(out: &str, work: &WorkOptions, lake: LakeOptions, access: Access) -> Result<Workshop, Fault> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

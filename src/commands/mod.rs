@@ -9,7 +9,12 @@ use crate::exit::Exit;
 use crate::model::{Event, EventSink, Fault};
 use crate::report::{ReportOptions, Reporter, start_log};
 
+mod archive;
 pub mod config;
+pub mod convert;
+pub mod demo;
+pub mod schema;
+pub mod sync;
 
 /// The configuration of `sync` and `plan`, from file, environment and flags.
 ///

@@ -28,10 +28,22 @@ pub fn sync(args: SyncArgs, common: CommonArgs) -> Exit {
         Err(fault) => return Exit::because(&fault, &common),
     };
     let out = config.out.clone();
-    let reporter =
-        Arc::new(start_reporter(format!("sync to {out}"), Some(&out), &common, &config.warnings));
-    let outcome = run_accounts(&config, &args.select, chosen, Access::Write, &reporter, |run, _| run.sync());
+    let reporter = Arc::new(start_reporter(format!("sync to {out}"), Some(&out), &common, &config.warnings));
+    let outcome = archive_accounts(&config, &args.select, chosen, &reporter);
     conclude(&reporter, &outcome, config.strict)
+}
+
+/// Archives every account of the configuration.
+///
+/// # Errors
+/// What stopped the run.
+pub fn archive_accounts(
+    config: &Config,
+    select: &SelectArgs,
+    chosen: Option<Vec<PlannedBatch>>,
+    reporter: &Arc<Reporter>,
+) -> Result<(), Fault> {
+    run_accounts(config, select, chosen, Access::Write, reporter, |run| run.sync())
 }
 
 /// Runs `plan`.
@@ -43,10 +55,9 @@ pub fn plan(args: PlanArgs, common: CommonArgs) -> Exit {
     // The plan itself is the result on stdout: the summary of a run would only be in its way.
     let quiet = CommonArgs { json: false, quiet: true, ..common.clone() };
     let reporter = Arc::new(start_reporter("plan".into(), None, &quiet, &config.warnings));
-    let outcome =
-        run_accounts(&config, &args.select, None, Access::Read, &reporter, |run, _| {
-            run.plan().map(|plan| show_plan(&plan, common.json))
-        });
+    let outcome = run_accounts(&config, &args.select, None, Access::Read, &reporter, |run| {
+        run.plan().map(|plan| show_plan(&plan, common.json))
+    });
     conclude(&reporter, &outcome, config.strict)
 }
 
@@ -65,7 +76,7 @@ fn run_accounts(
     chosen: Option<Vec<PlannedBatch>>,
     access: Access,
     reporter: &Arc<Reporter>,
-    work: impl Fn(&Run<'_>, &AccountConfig) -> Result<(), Fault>,
+    work: impl Fn(&Run<'_>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     // Keys first: a wrong passphrase shows in the first second.
     let keys = |account: &AccountConfig| match access {
@@ -99,7 +110,7 @@ fn run_accounts(
                 runtime: workshop.runtime.handle().clone(),
                 stop: &workshop.stop,
             };
-            work(&run, account)
+            work(&run)
         });
         if let Err(fault) = done {
             let lone = config.accounts.len() == 1;

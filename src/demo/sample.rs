@@ -67,7 +67,15 @@ pub fn sample(options: &GeneratorOptions) -> io::Result<Sample> {
 /// # Errors
 /// As [`sample`] and [`StandIn::start`].
 pub fn start_demo(now_ms: i64) -> io::Result<(StandIn, Counts)> {
-    let sample = sample(&demo_options(now_ms))?;
+    start(&demo_options(now_ms))
+}
+
+/// A running stand-in that serves the files of any options.
+///
+/// # Errors
+/// As [`sample`] and [`StandIn::start`].
+pub fn start(options: &GeneratorOptions) -> io::Result<(StandIn, Counts)> {
+    let sample = sample(options)?;
     let options = StandInOptions { accounts: vec![DEMO_ACCOUNT.to_owned()], ..StandInOptions::default() };
     Ok((StandIn::start(options, sample.files)?, sample.counts))
 }

@@ -177,6 +177,12 @@ impl Lake {
         Ok(archived)
     }
 
+    /// Names of the tables that have objects (and of other folders beside them).
+    pub fn tables(&self) -> Result<std::collections::BTreeSet<String>, Fault> {
+        let folders = self.store.as_ref().map_or(Ok(Vec::new()), |store| store.folders())?;
+        Ok(folders.into_iter().filter(|name| !name.starts_with('_')).collect())
+    }
+
     /// Finishes what died runs left of this account: to be called before anything is planned.
     pub fn recover(&self, account: &AccountId) -> Result<Recovered, Fault> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);

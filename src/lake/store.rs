@@ -286,6 +286,14 @@ impl Store {
         self.collect(folder, self.inner.list_with_offset(Some(&at), &offset))
     }
 
+    /// Names of the folders right below the lake's root.
+    pub fn folders(&self) -> Result<Vec<String>, Fault> {
+        let root = self.at("");
+        let listed = self.wait(Stage::List, "", self.inner.list_with_delimiter(Some(&root)))?;
+        let names = listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned));
+        Ok(names.collect())
+    }
+
     fn collect(
         &self,
         folder: &str,

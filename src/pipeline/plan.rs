@@ -105,7 +105,7 @@ mod tests {
         let first = PlannedBatch::of(&batches[0]);
         assert_eq!((first.day.as_str(), first.bytes, first.parts.len()), ("1970-01-01", Some(20), 2));
         assert!(first.parts[0].ends_with("part-00000-0"));
-        assert_eq!(first.expires, "1970-01-31T00:00:00Z");
+        assert_eq!(first.expires, "1970-02-01T00:00:00Z");
         let line = serde_json::to_string(&first).unwrap();
         assert_eq!(serde_json::from_str::<PlannedBatch>(&line).unwrap(), first);
     }

@@ -15,6 +15,7 @@ mod bodies;
 mod builder;
 mod catalog;
 mod columns;
+mod ddl;
 mod declare;
 mod extra;
 mod quarantine;
@@ -24,6 +25,7 @@ mod values;
 
 pub use builder::Rows;
 pub use catalog::*;
+pub use ddl::{Dialect, ddl, read_parquet, type_name};
 pub use declare::{Branch, Field, Kind, Lead, OwnTime, Record, Table, Union};
 pub use extra::Oddities;
 pub use quarantine::{quarantine_batch, quarantine_schema};

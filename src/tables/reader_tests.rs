@@ -78,6 +78,7 @@ fn what_has_no_column_goes_to_extra() {
         (r#"{"agentUsername":{"string":"é\u00e9"}}"#, "agent_username=éé"),
         (r#"{"agentUsername":"a\ud800b"}"#, r#"extra={"agentUsername":"a\\ud800b"}"#),
         (r#"{"AGENTUserName":"x"}"#, "agent_username=x"),
+        (r#"{"agentI\u0044":7}"#, "agent_id=7"),
         (r#"{"agentID":1,"agentID":2}"#, r#"agent_id=1 extra={"agentID":2}"#),
         (r#"{"agentID":null,"agentID":2}"#, r#"extra={"agentID":2}"#),
         (r#"{"new":{"a": [1]},"new":2}"#, r#"extra={"new":{"a":[1]},"new#2":2}"#),
@@ -207,7 +208,7 @@ fn unions_of_records() {
         ),
         (
             r#"{"com.x.LEADMETADATA":{"topic":"t","n":1}}"#,
-            r#"goal_meta_data_type=LEADMETADATA lead_metadata={topic: t, lead_id: , value: } extra={"goalMetaData.n":1}"#,
+            r#"goal_meta_data_type=LeadMetadata lead_metadata={topic: t, lead_id: , value: } extra={"goalMetaData.n":1}"#,
         ),
         (
             r#"{"numberOfPages":2}"#,

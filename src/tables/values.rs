@@ -72,6 +72,10 @@ pub fn unknown_member(doc: &mut Doc<'_>, key: Text<'_>, notes: &mut Notes) -> Re
 /// Index of a key's field: as written, most likely the one after the last; else without regard to
 /// case and blanks (the pages spell some fields in two ways).
 pub fn find(fields: &[Field], key: Text<'_>, guess: usize) -> Option<usize> {
+    if key.has_escapes {
+        let decoded = key.decode().ok()?;
+        return find(fields, Text { raw: decoded.as_bytes(), has_escapes: false, at: key.at }, guess);
+    }
     if fields.get(guess).is_some_and(|field| field.json.as_bytes() == key.raw) {
         return Some(guess);
     }
@@ -287,15 +291,9 @@ fn one_of(
                 Some(name) => named_branch(union, short_name(name)),
                 None => branch_of_fields(doc.clone(), union),
             };
-            match (found, name) {
-                (_, Some(name)) => into.tag.push(short_name(name)),
-                (Some(index), None) => {
-                    let branch = union.branches.get(index);
-                    into.tag
-                        .push(branch.and_then(|b| b.record.wrappers.first()).copied().unwrap_or_default());
-                }
-                (None, None) => into.tag.fill(row + 1, None),
-            }
+            // One spelling per branch, whatever case its wrapper came in, so that queries find all.
+            let known = found.and_then(|index| union.branches.get(index)?.record.wrappers.first().copied());
+            into.tag.fill(row + 1, known.or(name.map(short_name)));
             match found.and_then(|index| into.branches.get_mut(index)) {
                 Some(branch) => {
                     branch.pad_to(row);

@@ -1,0 +1,90 @@
+//! `schema`: tables and columns, or views for an engine.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use crate::cli::{CommonArgs, Engine, SchemaArgs};
+use crate::exit::Exit;
+use crate::lake::{Access, Lake};
+use crate::model::LakeOptions;
+use crate::tables::{Dialect, TABLES, Table, columns, ddl, type_name};
+
+/// Runs `schema`.
+pub fn run(args: SchemaArgs, common: CommonArgs) -> Exit {
+    let text = match args.ddl {
+        Some(engine) => {
+            let dialect = match engine {
+                Engine::Duckdb => Dialect::DuckDb,
+                Engine::Spark => Dialect::Spark,
+            };
+            match present(args.out.as_deref()) {
+                Ok(present) => ddl(dialect, args.out.as_deref().unwrap_or("."), present.as_ref()),
+                Err(fault) => return Exit::because(&fault, &common),
+            }
+        }
+        None if common.json => format!("{}\n", Value::Array(TABLES.iter().map(|t| as_json(t)).collect())),
+        None => TABLES.iter().map(|table| as_text(table)).collect(),
+    };
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    Exit::Done
+}
+
+/// The tables that the lake holds; `None` when no lake is named and there is none here.
+fn present(out: Option<&str>) -> Result<Option<std::collections::BTreeSet<String>>, crate::model::Fault> {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(_) => return Ok(None),
+    };
+    let lake =
+        Lake::open(out.unwrap_or("."), LakeOptions::default(), Access::Read, runtime.handle().clone())?;
+    let tables = lake.tables()?;
+    // Nothing archived yet, or not a lake: then the views are for later.
+    let known = TABLES.iter().any(|table| tables.contains(table.name));
+    Ok(known.then_some(tables))
+}
+
+fn as_text(table: &'static Table) -> String {
+    let mut text = format!("{}: one row per {}\n", table.name, table.grain);
+    let columns = columns(table);
+    let width = columns.iter().map(|column| column.name.len()).max().unwrap_or_default();
+    for column in columns {
+        let kind = short_type(&type_name(Dialect::DuckDb, column.kind));
+        text.push_str(&format!("  {:<width$}  {kind:<9}  {}\n", column.name, column.doc));
+    }
+    text.push('\n');
+    text
+}
+
+/// Structs in one word: their fields are in `--json`.
+fn short_type(name: &str) -> String {
+    let list = if name.ends_with("[]") { "[]" } else { "" };
+    match name {
+        "TIMESTAMP WITH TIME ZONE" => "TIME".into(),
+        _ if name.starts_with("STRUCT") => format!("STRUCT{list}"),
+        _ => name.into(),
+    }
+}
+
+fn as_json(table: &'static Table) -> Value {
+    let columns: Vec<Value> = columns(table)
+        .into_iter()
+        .map(|column| {
+            let codes: serde_json::Map<String, Value> =
+                column.codes.iter().map(|(code, text)| ((*code).to_owned(), json!(text))).collect();
+            json!({
+                "name": column.name,
+                "type": type_name(Dialect::DuckDb, column.kind),
+                "spark_type": type_name(Dialect::Spark, column.kind),
+                "doc": column.doc,
+                "codes": codes,
+            })
+        })
+        .collect();
+    json!({
+        "table": table.name,
+        "row": table.grain,
+        "stream": table.stream.map(|stream| stream.resource()),
+        "columns": columns,
+    })
+}
