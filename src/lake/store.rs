@@ -42,6 +42,7 @@ pub(super) struct Listed {
     pub path: String,
     /// Milliseconds since 1970 by the store's clock.
     pub modified_ms: i64,
+    pub bytes: u64,
 }
 
 /// The lake's folder or object store. Paths are relative to the lake's root.
@@ -286,10 +287,10 @@ impl Store {
         self.collect(folder, self.inner.list_with_offset(Some(&at), &offset))
     }
 
-    /// Names of the folders right below the lake's root.
-    pub fn folders(&self) -> Result<Vec<String>, Fault> {
-        let root = self.at("");
-        let listed = self.wait(Stage::List, "", self.inner.list_with_delimiter(Some(&root)))?;
+    /// Names of the folders right below a folder; `""` is the lake's root.
+    pub fn folders(&self, below: &str) -> Result<Vec<String>, Fault> {
+        let at = self.at(below);
+        let listed = self.wait(Stage::List, below, self.inner.list_with_delimiter(Some(&at)))?;
         let names = listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned));
         Ok(names.collect())
     }
@@ -310,6 +311,7 @@ impl Store {
             .map(|meta| Listed {
                 path: relative(&meta.location),
                 modified_ms: meta.last_modified.timestamp_millis(),
+                bytes: meta.size,
             })
             .collect())
     }

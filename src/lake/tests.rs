@@ -164,12 +164,15 @@ fn draft(names: &[&str]) -> EntryDraft {
         records: 3,
         records_in_tables: 2,
         rejects: 1,
+        salvaged: false,
+        reason: String::new(),
     };
     EntryDraft {
         parts: names.iter().map(part).collect(),
         schema_versions: ["5.0".to_owned()].into(),
         totals: RunTotals { records: 3, ..RunTotals::default() },
         created_ms: 0,
+        ..EntryDraft::default()
     }
 }
 

@@ -15,6 +15,7 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use super::budget::{Budget, Share};
+use super::redo::Redo;
 use super::staging::Staging;
 use super::workers::{PartResult, Tools, read_part};
 use super::{Run, now_ms};
@@ -22,7 +23,7 @@ use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage};
 
 /// How often a batch is done anew because others committed first.
-const MAX_RACES: u32 = 20;
+pub(super) const MAX_RACES: u32 = 20;
 
 /// Does a batch, in as many attempts as its size asks for. `number`: of the next ledger entry.
 ///
@@ -34,12 +35,13 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
     while !left.is_empty() {
         run.stop.check()?;
         let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
-        let tried = Try::new(run, batch, attempt).go(&left)?;
+        let tried = Try::new(run, batch, attempt, None).go(&left)?;
         match tried {
             Tried::Done { rest } => {
                 left = rest;
                 number += 1;
             }
+            Tried::Left => return Ok(()),
             Tried::LostRace => {
                 races += 1;
                 if races > MAX_RACES {
@@ -61,22 +63,26 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
 }
 
 /// `75555851/survey/2026-11-20`.
-fn label(batch: &Batch) -> String {
+pub(super) fn label(batch: &Batch) -> String {
     format!("{}/{}/{}", batch.account, batch.stream, batch.day)
 }
 
-enum Tried {
+pub(super) enum Tried {
     /// Committed (or nothing was sound); these parts did not fit in any more.
     Done {
         rest: Vec<Part>,
     },
+    /// A redo whose parts could not all be read again: nothing was replaced.
+    Left,
     LostRace,
 }
 
-struct Try<'r, 'l> {
+pub(super) struct Try<'r, 'l> {
     run: &'r Run<'l>,
     batch: &'r Batch,
     attempt: Attempt,
+    /// What the batch is to replace; then all of its parts are archived or none.
+    redo: Option<&'r Redo>,
     done: Mutex<Done>,
 }
 
@@ -96,14 +102,14 @@ struct Received {
 }
 
 impl<'r, 'l> Try<'r, 'l> {
-    fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt) -> Self {
-        Try { run, batch, attempt, done: Mutex::default() }
+    pub fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt, redo: Option<&'r Redo>) -> Self {
+        Try { run, batch, attempt, redo, done: Mutex::default() }
     }
 
-    fn go(self, parts: &[Part]) -> Result<Tried, Fault> {
+    pub fn go(self, parts: &[Part]) -> Result<Tried, Fault> {
         let shared = self.attempt.object_set();
         let taken = self.receive(parts, &shared);
-        let Try { run, batch, attempt, done } = self;
+        let Try { run, batch, attempt, redo, done } = self;
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sets.push(shared);
         let fatal = done.fatal.or(run.stop.check().err());
@@ -113,9 +119,9 @@ impl<'r, 'l> Try<'r, 'l> {
             return Err(fault);
         }
         let rest = parts.get(taken..).unwrap_or_default().to_vec();
-        if done.parts.is_empty() {
+        if done.parts.is_empty() || redo.is_some() && done.parts.len() < parts.len() {
             attempt.abandon(done.sets)?;
-            return Ok(Tried::Done { rest });
+            return Ok(if redo.is_some() { Tried::Left } else { Tried::Done { rest } });
         }
         done.parts.sort_by(|a, b| (a.entry.scope, &a.entry.name).cmp(&(b.entry.scope, &b.entry.name)));
         let mut totals = RunTotals::default();
@@ -129,6 +135,7 @@ impl<'r, 'l> Try<'r, 'l> {
             schema_versions,
             totals: totals.clone(),
             created_ms: now_ms(),
+            replaces: redo.map(|redo| redo.replaces.clone()).unwrap_or_default(),
         };
         match attempt.commit(done.sets, draft)? {
             Outcome::LostRace => Ok(Tried::LostRace),
@@ -154,7 +161,7 @@ impl<'r, 'l> Try<'r, 'l> {
             source: self.run.source.clone(),
             parts: parts.to_vec(),
             at_once: work.max_requests,
-            max_bytes: work.batch_bytes,
+            max_bytes: if self.redo.is_some() { u64::MAX } else { work.batch_bytes },
             budget,
             sender,
         }));
@@ -207,8 +214,13 @@ impl<'r, 'l> Try<'r, 'l> {
             limits: &options.limits,
             stop: self.run.stop,
             chunks_ahead: options.work.threads * 2,
+            salvage: options.salvage,
         };
-        let result = match catch_unwind(AssertUnwindSafe(|| read_part(part, payload, tools, &staging))) {
+        let read = || {
+            let result = read_part(part, payload, tools, &staging)?;
+            self.redo.map_or(Ok(()), |redo| redo.check(&result.entry)).map(|()| result)
+        };
+        let result = match catch_unwind(AssertUnwindSafe(read)) {
             Ok(Ok(result)) => result,
             Ok(Err(fault)) => {
                 staging.discard()?;
@@ -222,6 +234,13 @@ impl<'r, 'l> Try<'r, 'l> {
         if options.work.raw == RawPolicy::Always {
             let kept = Fault::new(FaultKind::Cancelled, Stage::Commit, "kept by [archive] raw = \"always\"");
             self.run.lake.store_raw(&part.id, part.scope, payload, &kept)?;
+        }
+        if result.entry.salvaged {
+            let message = format!(
+                "{}: only what could be read of it is archived ({}); a sound copy replaces it with --redo",
+                part.id, result.entry.reason
+            );
+            self.run.events.emit(Event::Warning { message });
         }
         let own = staging.keep(shared)?;
         self.run.events.emit(Event::PartDone {
@@ -245,6 +264,8 @@ impl<'r, 'l> Try<'r, 'l> {
         }
         if let Some(payload) = payload
             && self.run.options.work.raw != RawPolicy::Never
+            // What is to be replaced is archived: it needs no second copy.
+            && self.redo.is_none()
             && let Err(fault) = self.run.lake.store_raw(&part.id, part.scope, payload, &fault)
         {
             self.stop_with(fault);
