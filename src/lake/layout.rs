@@ -18,6 +18,12 @@ pub(super) const STAGING: &str = "_lp_archive/staging";
 /// Folder of the ledger: a folder per account in it.
 pub(super) const LEDGER: &str = "_lp_archive/ledger/v1";
 
+/// Folder of pending notes: a folder per account in it.
+pub(super) const PENDING: &str = "_lp_archive/pending";
+
+/// Folder of quarantine objects: a folder per account in it.
+pub(super) const QUARANTINE: &str = "_lp_archive/quarantine";
+
 /// Folder of the records of runs: a folder per day in it.
 pub(super) const RUNS: &str = "_lp_archive/runs";
 
@@ -46,10 +52,7 @@ impl AttemptName {
 
     /// The same for the objects of the quarantine.
     pub fn quarantine_object(&self) -> String {
-        format!(
-            "_lp_archive/quarantine/{}/{}/{}/r{}-{}",
-            self.account, self.stream, self.day, self.number, self.token
-        )
+        format!("{QUARANTINE}/{}/{}/{}/r{}-{}", self.account, self.stream, self.day, self.number, self.token)
     }
 
     /// The ledger entry that commits the attempt.
@@ -86,7 +89,7 @@ pub(super) fn parse_ledger_entry(path: &str) -> Option<(UtcDay, u32)> {
 }
 
 pub(super) fn pending_folder(account: &AccountId) -> String {
-    format!("_lp_archive/pending/{account}")
+    format!("{PENDING}/{account}")
 }
 
 /// Path of a part kept as received, without extension: `.bin` holds its bytes, `.json` the reason.

@@ -68,12 +68,14 @@ mod staging;
 mod store;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use attempt::{Attempt, EntryDraft, ObjectSet, Outcome};
 pub use history::Committed;
 pub use ledger::PartEntry;
 pub use parquet::{ColumnHint, Placement, TableShape};
 pub use recover::Recovered;
+pub use verify::{Finding, FindingKind, Verified, VerifyOptions};
 
 use layout::AttemptName;
 use ledger::Entry;

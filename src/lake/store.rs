@@ -251,6 +251,20 @@ impl Store {
         self.runtime.block_on(reads.buffer_unordered(CONCURRENCY).try_collect())
     }
 
+    /// A piece of an object, from its byte `start` on.
+    pub fn get_range(&self, path: &str, start: u64, bytes: u64) -> Result<Bytes, Fault> {
+        self.pass(false, || {
+            let range = start..start.saturating_add(bytes);
+            self.wait(Stage::List, path, self.inner.get_range(&self.at(path), range))
+        })
+    }
+
+    /// An object's file, where the lake is a folder.
+    pub fn open_file(&self, path: &str) -> Option<Result<std::fs::File, Fault>> {
+        let Kind::Folder(staging) = &self.kind else { return None };
+        Some(staging.open(path).map_err(|error| self.failed(Stage::List, path, error.to_string())))
+    }
+
     /// Bytes of an object, or `None` if there is none.
     pub fn size(&self, path: &str) -> Result<Option<u64>, Fault> {
         self.pass(false, || match self.runtime.block_on(self.inner.head(&self.at(path))) {

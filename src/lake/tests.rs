@@ -18,6 +18,9 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::model::RunTotals;
 
+mod replace;
+mod verify;
+
 /// Makes a store fail for good from some access on, as if the process were killed or the store gone.
 pub(super) struct Trip {
     /// Changes that still succeed.
