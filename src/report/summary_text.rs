@@ -24,6 +24,7 @@ pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
     let _ = writeln!(text, "{}", closing_line(summary));
     for (number, what) in [
         (totals.quarantined, "quarantined (unreadable; kept under _lp_archive/quarantine)"),
+        (totals.salvaged, "damaged parts of which only what could be read is archived"),
         (totals.mistyped, "values that did not fit their column (kept in `extra`)"),
         (totals.unknown_fields, "unknown fields (kept in `extra`)"),
         (totals.unknown_bodies, "bodies of unknown type (kept in table unrecognized)"),

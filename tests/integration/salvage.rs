@@ -7,15 +7,18 @@ use super::program::{compare, convert, counting, generated, gzip, kept, lake_is_
 
 const NAME: &str = "Survey.1468270800000.1468274400000.part-00000-0.gz";
 
-/// A generated survey file, as JSON lines and as gzip.
+/// Many generated surveys in one file, as JSON lines and as gzip.
 fn survey(folder: &Path) -> (Vec<u8>, Vec<u8>) {
-    let inputs = generated(folder, "1MiB", 31);
+    let inputs = generated(folder, "4MiB", 31);
     let mut files: Vec<PathBuf> = fs::read_dir(inputs).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
-    let file = files.into_iter().rfind(|path| path.to_str().unwrap().contains("Survey")).unwrap();
-    let bytes = fs::read(file).unwrap();
     let mut json = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(bytes.as_slice()), &mut json).unwrap();
+    for file in files.into_iter().filter(|path| path.to_str().unwrap().contains("Survey")) {
+        let bytes = fs::read(file).unwrap();
+        let mut text = flate2::read::MultiGzDecoder::new(bytes.as_slice());
+        std::io::Read::read_to_end(&mut text, &mut json).unwrap();
+    }
+    assert!(json.iter().filter(|byte| **byte == b'\n').count() > 20);
     let bytes = gzip(&json);
     (json, bytes)
 }
