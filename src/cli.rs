@@ -173,8 +173,8 @@ pub struct SchemaArgs {
     /// SQL for this engine
     #[arg(long, value_name = "ENGINE")]
     pub ddl: Option<Engine>,
-    /// The lake that the views read; tables that it does not hold become empty views
-    #[arg(long, value_name = "URL", default_missing_value = ".")]
+    /// The lake that the views read; default: the current folder
+    #[arg(long, value_name = "URL")]
     pub out: Option<String>,
 }
 

@@ -167,8 +167,9 @@ impl<'a> Doc<'a> {
                 self.cursor.begin_object()?;
                 let mut first = true;
                 if let Some(key) = self.cursor.next_key(&mut first)?
-                    && key.raw.eq_ignore_ascii_case(b"array")
+                    && (key.raw.eq_ignore_ascii_case(b"array") || is_sealing(key.raw))
                     && let Some(sealed) = self.holds(Kind::Array)?
+                    && (sealed.is_some() || !is_sealing(key.raw))
                 {
                     match sealed {
                         Some(text) => {
@@ -208,15 +209,22 @@ impl<'a> Doc<'a> {
         let mut first = true;
         if let Some(key) = self.cursor.next_key(&mut first)?
             && !is_field(key.raw)
-            && names_type(key.raw, wrappers)
+            && (names_type(key.raw, wrappers) || is_sealing(key.raw))
             && let Some(sealed) = self.holds(Kind::Object)?
+            && (sealed.is_some() || !is_sealing(key.raw))
         {
             let name = key.decode_lossy();
             match sealed {
                 Some(text) => {
-                    if self.unseal(text, Kind::Object, Some(&name), inside)?.is_none() {
+                    let name = Some(&*name).filter(|name| !is_sealing(name.as_bytes()));
+                    if self.unseal(text, Kind::Object, name, inside)?.is_none() {
                         return Ok(self.misfit(start)?);
                     }
+                }
+                // The record inside its wrapper may itself be an encrypted string in its union.
+                None if self.encrypted => {
+                    let mut named = |doc: &mut Doc<'_>, _: Option<&str>| inside(doc, Some(&name));
+                    self.record(&[], is_field, &mut named, beside)?;
                 }
                 None => {
                     self.cursor.begin_object()?;
@@ -316,6 +324,11 @@ impl<'a> Doc<'a> {
 /// Text of the last segment of a wrapper's name: `Goal` of `com.liveperson.dataaccess.Goal`.
 pub fn short_name(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
+}
+
+/// The union branch in which an encrypted string comes where a record or an array is expected.
+fn is_sealing(key: &[u8]) -> bool {
+    key.eq_ignore_ascii_case(b"string")
 }
 
 fn is_primitive(key: &[u8]) -> bool {
@@ -443,6 +456,10 @@ mod tests {
         assert_eq!(enter("\"{\\\"array\\\":[1]}\"", Kind::Array, &[0]).0, "1 -");
         assert_eq!(enter("\"{\\\"id\\\":1}\"", Kind::Object, &[0]).0, "1 -");
         assert_eq!(enter("{\"com.x.Goal\":\"{\\\"id\\\":1}\"}", Kind::Object, &[14]).0, "1 com.x.Goal");
+        assert_eq!(enter("{\"string\":\"{\\\"id\\\":1}\"}", Kind::Object, &[10]).0, "1 -");
+        let wrapped = "{\"com.x.Goal\":{\"string\":\"{\\\"id\\\":1}\"}}";
+        assert_eq!(enter(wrapped, Kind::Object, &[24]).0, "1 com.x.Goal");
+        assert_eq!(enter("{\"string\":\"[1]\"}", Kind::Array, &[10]).0, "1 -");
         assert_eq!(enter("\"no json\"", Kind::Object, &[0]).0, "misfit \"no json\"");
         assert_eq!(enter("\"{\\\"id\\\":1}\"", Kind::Object, &[]).0, "misfit \"{\\\"id\\\":1}\"");
         let key = "-----BEGIN PGP PUBLIC KEY BLOCK-----x";
