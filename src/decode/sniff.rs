@@ -69,7 +69,7 @@ pub(super) fn sniff(head: &[u8]) -> Layer {
         }
         // A cut first line before sound ones costs that line only.
         _ if text.contains(&b'{') => Layer::Json,
-        _ => Layer::Foreign("text that is not JSON"),
+        _ => Layer::Foreign("plain text"),
     }
 }
 
