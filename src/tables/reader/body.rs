@@ -50,11 +50,11 @@ impl Reader {
         let raw = doc.cursor.since(start);
         if let Some(name) = unknown {
             self.notes.oddities.unknown_bodies += 1;
-            self.unrecognized_row(name.as_deref(), Some(&compact(raw)));
+            self.unrecognized_row(name.as_deref(), Some(&as_json(raw)));
         } else if self.header_is_untold(&before) {
             let mut peek = Doc::new(raw, &[], self.max_depth);
             let name = wrapper_of(&mut peek);
-            self.unrecognized_row(name.as_deref(), Some(&compact(raw)));
+            self.unrecognized_row(name.as_deref(), Some(&as_json(raw)));
         }
         Ok(())
     }
@@ -183,6 +183,12 @@ fn body_of_members(mut doc: Doc<'_>, stream: Stream) -> Option<&'static Body> {
         doc.cursor.skip_value().ok()?;
     }
     None
+}
+
+/// A body as JSON; one that came encrypted, as its plaintext.
+fn as_json(raw: &[u8]) -> String {
+    let mut doc = Doc::new(raw, &[0], usize::MAX);
+    values::json_value(&mut doc).ok().flatten().unwrap_or_else(|| compact(raw))
 }
 
 /// Name of the single key that wraps an object.
