@@ -8,7 +8,7 @@ use super::{Reader, is};
 use crate::records::{Doc, Entered, Scalar, Step, SyntaxError};
 
 /// Ids of a visit or of an agent session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Header {
     pub visit_id: Option<String>,
     pub visitor_id: Option<String>,
@@ -35,7 +35,7 @@ impl Reader {
                         ("contextId", &mut header.context_id),
                         ("agentSessionId", &mut header.agent_session_id),
                     ];
-                    let found = slots.into_iter().zip(&mut seen).find(|((name, _), _)| is(key.raw, name));
+                    let found = slots.into_iter().zip(&mut seen).find(|((name, _), _)| is(key, name));
                     match found {
                         Some(((name, slot), seen)) if !*seen => {
                             *seen = true;
