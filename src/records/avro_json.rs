@@ -147,12 +147,17 @@ impl<'a> Doc<'a> {
         if let Some(key) = self.branch_key(&mut first)?
             && (is_primitive(&key.name()) || names_type(&key.name(), wrappers))
         {
-            let kind = self.cursor.kind()?;
-            if !matches!(kind, Kind::Object | Kind::Array) {
-                let value = self.bare_scalar(kind)?;
-                if self.only_keys_follow(&mut first)? {
-                    return Ok(value);
-                }
+            let value = match self.cursor.kind()? {
+                // The value inside its branch may itself be an encrypted string in its union.
+                Kind::Object if self.encrypted => match self.scalar_in_union(&[])? {
+                    value @ Scalar::Decrypted(_) => value,
+                    _ => Scalar::Other,
+                },
+                Kind::Object | Kind::Array => Scalar::Other,
+                kind => self.bare_scalar(kind)?,
+            };
+            if value != Scalar::Other && self.only_keys_follow(&mut first)? {
+                return Ok(value);
             }
         }
         self.cursor.rewind(start);
@@ -209,7 +214,16 @@ impl<'a> Doc<'a> {
                 if !seals && !key.name().eq_ignore_ascii_case(b"array") {
                     return Ok(self.misfit(start)?);
                 }
+                let value = self.cursor.at();
                 match self.holds(Kind::Array)? {
+                    Holds::Other if self.encrypted && !seals => {
+                        self.cursor.rewind(value);
+                        if self.cursor.kind()? != Kind::Object
+                            || matches!(self.array(inside, beside)?, Entered::Misfit(_))
+                        {
+                            return Ok(self.misfit(start)?);
+                        }
+                    }
                     Holds::Null if self.only_keys_follow(&mut first)? => return Ok(Entered::Null),
                     Holds::Sealed(text) => {
                         if self.unseal(text, None, &Wanted::Array, inside, beside)?.is_none() {
@@ -248,14 +262,14 @@ impl<'a> Doc<'a> {
         let mut first = true;
         if let Some(key) = self.branch_key(&mut first)?
             && !is_field(&key.name())
-            && (names_type(&key.name(), wrappers) || is_sealing(&key.name()))
+            && (names_type(&key.name(), wrappers) || self.only_seals(first)?)
         {
             let name = key.decode_lossy();
-            let name = Some(&*name).filter(|name| !is_sealing(name.as_bytes()));
+            let name = Some(&*name).filter(|name| names_type(name.as_bytes(), wrappers));
             let entered = match self.holds(Kind::Object)? {
                 Holds::Null if self.only_keys_follow(&mut first)? => return Ok(Entered::Null),
                 Holds::Sealed(text) => match self.unseal(text, name, &wanted, inside, beside)? {
-                    None => return Ok(self.misfit(start)?),
+                    None if name.is_some() || is_sealing(&key.name()) => return Ok(self.misfit(start)?),
                     entered => entered,
                 },
                 // The record inside its wrapper may itself be an encrypted string in its union.
@@ -327,6 +341,16 @@ impl<'a> Doc<'a> {
             _ => {}
         }
         Ok(Holds::Other)
+    }
+
+    /// Whether the object holds one decrypted string and nothing else: a record that was encrypted whole,
+    /// under whatever key. `first` is the caller's, behind that key.
+    fn only_seals(&self, mut first: bool) -> Result<bool, SyntaxError> {
+        if !self.encrypted {
+            return Ok(false);
+        }
+        let mut peek = self.clone();
+        Ok(matches!(peek.holds(Kind::Object)?, Holds::Sealed(_)) && peek.only_keys_follow(&mut first)?)
     }
 
     /// Reads the plaintext of a decrypted string as what is wanted, itself bare or in a union; `None`
@@ -494,6 +518,45 @@ mod tests {
     }
 
     #[test]
+    fn an_attached_key_may_come_first() {
+        let key = "\"k\":\"-----BEGIN PGP PUBLIC KEY BLOCK-----x\"";
+        let text = format!("{{{key},\"com.x.Goal\":\"{{}}\"}}");
+        let at = text.rfind("\"{}").unwrap();
+        assert_eq!(enter(&text, Kind::Object, &[at]), ("0 com.x.Goal".into(), vec![]));
+        let text = format!("{{{key},\"array\":{{\"string\":\"[1]\"}}}}");
+        let at = text.rfind("\"[1]").unwrap();
+        assert_eq!(enter(&text, Kind::Array, &[at]), ("1 -".into(), vec![]));
+        let text = format!("{{{key},\"long\":{{\"string\":\"5\"}}}}");
+        let at = text.rfind("\"5").unwrap();
+        let offsets = [at];
+        let mut doc = Doc::new(text.as_bytes(), &offsets, 64);
+        assert!(matches!(doc.scalar(&[]), Ok(Scalar::Decrypted(_))));
+        // Without anything encrypted it is a record like any other.
+        assert_eq!(enter(&format!("{{{key},\"com.x.Goal\":{{}}}}"), Kind::Object, &[]).0, "2 -");
+    }
+
+    #[test]
+    fn a_null_in_a_wrapper_is_a_null() {
+        assert_eq!(enter("{\"com.x.Goal\":null}", Kind::Object, &[]).0, "null");
+        assert_eq!(enter("{\"array\":null}", Kind::Array, &[]).0, "null");
+        assert_eq!(enter("{\"com.x.Goal\":null,\"b\":1}", Kind::Object, &[]).0, "2 -");
+    }
+
+    #[test]
+    fn what_stands_beside_a_wrapper_in_plaintext_is_kept() {
+        let text = "\"{\\\"com.x.Goal\\\":{\\\"id\\\":1},\\\"more\\\":2}\"";
+        let (seen, beside) = enter(text, Kind::Object, &[0]);
+        assert_eq!((seen.as_str(), beside), ("1 com.x.Goal", vec!["more=2".to_string()]));
+    }
+
+    #[test]
+    fn escaped_keys_are_the_same_keys() {
+        assert_eq!(enter("{\"\\u0061rray\":[1]}", Kind::Array, &[]).0, "1 -");
+        assert_eq!(enter("{\"com.x\\u002eGoal\":{\"id\":1}}", Kind::Object, &[]).0, "1 com.x.Goal");
+        assert_eq!(scalar("{\"l\\u006fng\": 5}"), Scalar::Number("5"));
+    }
+
+    #[test]
     fn decrypted_text_is_read_as_json() {
         assert_eq!(enter("\"[1,2,3]\"", Kind::Array, &[0]).0, "3 -");
         assert_eq!(enter("\"{\\\"array\\\":[1]}\"", Kind::Array, &[0]).0, "1 -");
@@ -503,6 +566,10 @@ mod tests {
         let wrapped = "{\"com.x.Goal\":{\"string\":\"{\\\"id\\\":1}\"}}";
         assert_eq!(enter(wrapped, Kind::Object, &[24]).0, "1 com.x.Goal");
         assert_eq!(enter("{\"string\":\"[1]\"}", Kind::Array, &[10]).0, "1 -");
+        assert_eq!(enter("{\"data\":\"{\\\"id\\\":1}\"}", Kind::Object, &[8]).0, "1 -");
+        assert_eq!(enter("{\"id\":\"{\\\"id\\\":1}\"}", Kind::Object, &[6]).0, "1 -");
+        assert_eq!(enter("{\"data\":\"{\\\"id\\\":1}\",\"b\":1}", Kind::Object, &[8]).0, "2 -");
+        assert_eq!(enter("{\"data\":\"text\"}", Kind::Object, &[8]).0, "1 -");
         assert_eq!(enter("\"no json\"", Kind::Object, &[0]).0, "misfit \"no json\"");
         assert_eq!(enter("\"{\\\"id\\\":1}\"", Kind::Object, &[]).0, "misfit \"{\\\"id\\\":1}\"");
         let key = "-----BEGIN PGP PUBLIC KEY BLOCK-----x";

@@ -48,8 +48,18 @@ pub fn read_envelope(doc: &mut Doc<'_>, parts: &mut dyn Parts) -> Result<Head, S
     let mut head = Head::default();
     let mut seen = Seen::default();
     let start = doc.cursor.at();
-    let entered =
-        doc.record(&[], &|_| true, &mut |doc, _| members(doc, parts, &mut head, &mut seen), &mut |_, _| {})?;
+    // An envelope has no wrapper, but it may be encrypted whole.
+    let is_field = |key: &[u8]| key.contains(&b'.');
+    let mut siblings = Vec::new();
+    let entered = doc.record(
+        &[],
+        &is_field,
+        &mut |doc, _| members(doc, parts, &mut head, &mut seen),
+        &mut |key, raw| siblings.push((key.to_owned(), raw.to_vec())),
+    )?;
+    for (key, raw) in siblings {
+        parts.beside(&key, &raw, false);
+    }
     let fail = |at, message| Err(SyntaxError { at, message });
     match entered {
         Entered::Read => {}
