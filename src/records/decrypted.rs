@@ -200,7 +200,10 @@ mod tests {
             (format!("{} she wrote", armored("ours")), "ours she wrote"),
             (format!("see {} and {}!", armored("ours"), armored("theirs")), "see ours and theirs!"),
         ] {
-            assert_eq!(open(&format!("{{\"a\":\"{sent}\"}}")).unwrap().unwrap().0, format!("{{\"a\":\"{said}\"}}"));
+            assert_eq!(
+                open(&format!("{{\"a\":\"{sent}\"}}")).unwrap().unwrap().0,
+                format!("{{\"a\":\"{said}\"}}")
+            );
         }
         assert_eq!(open(&format!("{{\"a\":\"{} what is this?\"}}", armored("foreign"))), Ok(None));
     }

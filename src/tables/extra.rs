@@ -285,10 +285,7 @@ mod tests {
             above.add(key.into(), raw.as_bytes());
         }
         extra.append(above);
-        assert_eq!(
-            extra.take().unwrap(),
-            "{\"a\":1,\"a#2\":2,\"$.x\":3,\"a#3\":1,\"a#2#2\":2,\"$.x#2\":3}"
-        );
+        assert_eq!(extra.take().unwrap(), "{\"a\":1,\"a#2\":2,\"$.x\":3,\"a#3\":1,\"a#2#2\":2,\"$.x#2\":3}");
         assert_eq!(extra.take(), None);
     }
 }

@@ -5,6 +5,7 @@ use super::super::declare::Lead;
 use super::super::extra::Notes;
 use super::super::values::{self, unknown_member};
 use super::{Reader, is};
+use crate::model::Stream;
 use crate::records::{Doc, Entered, Scalar, Step, SyntaxError};
 
 /// Ids of a visit or of an agent session.
@@ -20,6 +21,7 @@ impl Reader {
     pub(super) fn read_header(&mut self, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
         let mut header = Header::default();
         let mut beside = Vec::new();
+        let of_agent = self.origin.stream == Stream::AgentActivity;
         let notes = &mut self.notes;
         notes.path.push(Step::Key("header"));
         let entered = doc.record(
@@ -35,7 +37,11 @@ impl Reader {
                         ("contextId", &mut header.context_id),
                         ("agentSessionId", &mut header.agent_session_id),
                     ];
-                    let found = slots.into_iter().zip(&mut seen).find(|((name, _), _)| is(key, name));
+                    // An id that the stream's tables have no column for is like any other unknown field.
+                    let found = slots
+                        .into_iter()
+                        .zip(&mut seen)
+                        .find(|((name, _), _)| is(key, name) && (*name == "agentSessionId") == of_agent);
                     match found {
                         Some(((name, slot), seen)) if !*seen => {
                             *seen = true;
