@@ -7,7 +7,7 @@
 //! A part that fails is kept under `raw/` and left out; the others are committed. When somebody else
 //! took the entry's number, the ledger is read again and what is still missing is done anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,12 +37,13 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
         let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
         let tried = Try::new(run, batch, attempt, None).go(&left)?;
         match tried {
-            Tried::Done { rest } => {
+            Tried::Done { rest, committed } => {
                 left = rest;
-                number += 1;
+                // A number that is passed over would let another run commit the same parts under it.
+                number += u32::from(committed);
             }
             Tried::Left => return Ok(()),
-            Tried::LostRace => {
+            Tried::LostRace { failed } => {
                 races += 1;
                 if races > MAX_RACES {
                     return Err(Fault::new(
@@ -54,7 +55,10 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
                     .advise("let one run at a time write to a lake"));
                 }
                 let archived = run.lake.archived(&batch.account, batch.stream, batch.day, batch.day)?;
-                left.retain(|part| !archived.parts.contains(&part.id.name));
+                // What failed was told, and would fail again: the next run tries it.
+                left.retain(|part| {
+                    !archived.parts.contains(&part.id.name) && !failed.contains(&part.id.name)
+                });
                 number = archived.next_number(batch.day);
             }
         }
@@ -69,12 +73,11 @@ pub(super) fn label(batch: &Batch) -> String {
 
 pub(super) enum Tried {
     /// Committed (or nothing was sound); these parts did not fit in any more.
-    Done {
-        rest: Vec<Part>,
-    },
+    Done { rest: Vec<Part>, committed: bool },
     /// A redo whose parts could not all be read again: nothing was replaced.
     Left,
-    LostRace,
+    /// Nothing was committed; these parts failed on their own.
+    LostRace { failed: HashSet<String> },
 }
 
 pub(super) struct Try<'r, 'l> {
@@ -90,6 +93,8 @@ pub(super) struct Try<'r, 'l> {
 struct Done {
     parts: Vec<PartResult>,
     sets: Vec<ObjectSet>,
+    /// Names of parts that failed alone.
+    failed: HashSet<String>,
     /// What stops the run.
     fatal: Option<Fault>,
 }
@@ -121,7 +126,7 @@ impl<'r, 'l> Try<'r, 'l> {
         let rest = parts.get(taken..).unwrap_or_default().to_vec();
         if done.parts.is_empty() || redo.is_some() && done.parts.len() < parts.len() {
             attempt.abandon(done.sets)?;
-            return Ok(if redo.is_some() { Tried::Left } else { Tried::Done { rest } });
+            return Ok(if redo.is_some() { Tried::Left } else { Tried::Done { rest, committed: false } });
         }
         done.parts.sort_by(|a, b| (a.entry.scope, &a.entry.name).cmp(&(b.entry.scope, &b.entry.name)));
         let mut totals = RunTotals::default();
@@ -138,7 +143,7 @@ impl<'r, 'l> Try<'r, 'l> {
             replaces: redo.map(|redo| redo.replaces.clone()).unwrap_or_default(),
         };
         match attempt.commit(done.sets, draft)? {
-            Outcome::LostRace => Ok(Tried::LostRace),
+            Outcome::LostRace => Ok(Tried::LostRace { failed: done.failed }),
             Outcome::Committed { objects, bytes_written, rows } => {
                 totals = RunTotals { objects, bytes_written, rows, ..totals };
                 run.events.emit(Event::BatchCommitted {
@@ -147,7 +152,7 @@ impl<'r, 'l> Try<'r, 'l> {
                     day: batch.day.to_string(),
                     totals,
                 });
-                Ok(Tried::Done { rest })
+                Ok(Tried::Done { rest, committed: true })
             }
         }
     }
@@ -270,6 +275,7 @@ impl<'r, 'l> Try<'r, 'l> {
         {
             self.stop_with(fault);
         }
+        self.done().failed.insert(part.id.name.clone());
         self.run.events.emit(Event::PartFailed { part: part.id.name.clone(), fault });
     }
 
@@ -328,3 +334,7 @@ async fn fetch_all(fetch: Fetch) -> usize {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

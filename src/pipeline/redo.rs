@@ -130,7 +130,7 @@ pub(super) fn run_redo(run: &Run<'_>, redo: &Redo, mut number: u32) -> Result<u3
                 run.events.emit(Event::Warning { message });
                 return Ok(number);
             }
-            Tried::LostRace => {
+            Tried::LostRace { .. } => {
                 let committed = run.lake.committed(&batch.account, batch.stream, batch.day, batch.day)?;
                 let still: BTreeSet<u32> = committed.iter().map(|entry| entry.number).collect();
                 let archived = run.lake.archived(&batch.account, batch.stream, batch.day, batch.day)?;
