@@ -30,7 +30,8 @@ use tokio::runtime::Handle;
 use crate::decode::Keyring;
 use crate::lake::{Archived, Lake};
 use crate::model::{
-    Batch, DecodeLimits, Event, EventSink, Fault, Part, Remedy, Scope, Stream, UtcDay, Window, WorkOptions,
+    Batch, DecodeLimits, Event, EventSink, Fault, FaultKind, Part, Remedy, Scope, Stream, UtcDay, Window,
+    WorkOptions,
 };
 use crate::source::{Listing, Source};
 
@@ -100,6 +101,10 @@ impl Run<'_> {
         times.listing_ended_ms = now_ms();
         let noted = Arc::new(Noted::new(self.events.clone()));
         let done = self.with_events(noted.clone()).archive(&plan);
+        if done.as_ref().is_err_and(|fault| fault.kind == FaultKind::Destination) {
+            // There is no place for a record.
+            return done;
+        }
         // A run that was cut short has listed all the same; the fault that ended it is the one to tell.
         let recorded = self.record(&times, &plan.listed, &noted, done.is_ok());
         done.and(recorded)
