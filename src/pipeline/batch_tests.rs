@@ -94,6 +94,8 @@ fn run(
         limits: DecodeLimits::default(),
         window: Window { from_ms: i64::MIN, to_ms: i64::MAX },
         chosen: None,
+        redo: false,
+        salvage: false,
     };
     let run = Run {
         source: Arc::new(Interrupted { folder: source, work: Mutex::new(meanwhile) }),
