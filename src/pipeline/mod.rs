@@ -82,6 +82,9 @@ pub struct Plan {
     listed: Vec<Listed>,
 }
 
+/// A stream and its listing, or why there is none.
+type Answer = (Stream, Result<Listing, Fault>);
+
 impl Run<'_> {
     /// Archives everything that is listed and not archived yet.
     ///
@@ -139,7 +142,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// What stops the run.
-    fn list(&self) -> Result<Vec<(Stream, Result<Listing, Fault>)>, Fault> {
+    fn list(&self) -> Result<Vec<Answer>, Fault> {
         let streams = match self.wait(self.source.streams())? {
             Ok(streams) => streams,
             Err(fault) if fault.kind.remedy() == Remedy::StopRun => return Err(fault),

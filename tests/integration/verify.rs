@@ -145,7 +145,8 @@ fn entries_that_do_not_add_up_or_cannot_be_read_are_found() {
     let path =
         entry_paths(&lake).into_iter().find(|path| path.to_str().unwrap().contains("engagement")).unwrap();
     let whole = fs::read_to_string(&path).unwrap();
-    let spoil: [(&str, fn(&mut Value)); 6] = [
+    type Spoil = (&'static str, fn(&mut Value));
+    let spoil: [Spoil; 6] = [
         ("counts", |entry| entry["parts"][0]["rejects"] = 1.into()),
         ("counts", |entry| entry["totals"]["records"] = 7.into()),
         ("counts", |entry| entry["totals"]["rows"]["messages"] = 7.into()),
