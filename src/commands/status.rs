@@ -187,6 +187,10 @@ fn stream_text(status: &StreamStatus, asked: &Asked) -> Vec<String> {
     }
     let mut lines = vec![first];
     let coverage = &status.coverage;
+    if !status.asked {
+        lines.push("  no run of `sync` has listed it, so nothing is proven of its hours".to_owned());
+        return lines;
+    }
     lines.push(format!(
         "  {} of {} hours since {} are proven to be listed whole",
         coverage.covered,

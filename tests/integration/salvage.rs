@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use super::program::{compare, convert, counting, gzip, kept, lake_is_tidy, ledger, lp, repository};
+use lp_archive::demo::generator::{Encryption, GeneratorOptions, write_files};
+use lp_archive::demo::key::demo_secret_key;
+
+use super::program::{ACCOUNT, compare, convert, counting, gzip, kept, lake_is_tidy, ledger, lp, repository};
 
 const NAME: &str = "Survey.1468270800000.1468274400000.part-00000-0.gz";
 
@@ -105,4 +108,30 @@ fn damage_of_other_kinds() {
     fs::write(&file, whole).unwrap();
     assert_eq!(convert(&lake, &[&file], &["--salvage"]).exits(0).summary()["salvaged"], 0);
     assert_eq!(ledger(&lake)[0]["parts"][0].get("salvaged"), None);
+}
+
+/// Encrypted files: what the message's packets give before the damage, or nothing; never a crash, and
+/// never rows of what could not be told whole.
+#[test]
+fn encrypted_files_cut_anywhere() {
+    let temporary = tempfile::tempdir().unwrap();
+    let served = temporary.path().join("served");
+    let mut options = GeneratorOptions::new(9, ACCOUNT, 1_468_270_800_000);
+    (options.hours, options.parts_per_hour, options.encryption) = (1, 1, Encryption::files(1.0));
+    write_files(&served, &options).unwrap();
+    let key = temporary.path().join("key.asc");
+    fs::write(&key, demo_secret_key()).unwrap();
+    let key = key.to_str().unwrap();
+    for file in fs::read_dir(&served).unwrap().map(|file| file.unwrap().path()) {
+        let whole = fs::read(&file).unwrap();
+        for third in [1, 2] {
+            fs::write(&file, &whole[..whole.len() * third / 3]).unwrap();
+            let lake = temporary.path().join(format!("{third}-{}", file.file_name().unwrap().display()));
+            let summary = convert(&lake, &[&file], &["--salvage", "--pgp-key", key]).exits(3).summary();
+            let failed = summary["failed"].as_array().unwrap().len() as u64;
+            assert_eq!(summary["salvaged"].as_u64(), Some(1 - failed), "{summary}");
+            lake_is_tidy(&lake);
+            lp(&["verify", "--deep", "--out", lake.to_str().unwrap()]).exits(0);
+        }
+    }
 }
