@@ -13,7 +13,7 @@ use crate::config::{AccountConfig, Config};
 use crate::decode::Keyring;
 use crate::exit::Exit;
 use crate::lake::Access;
-use crate::model::{Fault, FaultKind, Stage, Window, format_ms};
+use crate::model::{Fault, FaultKind, Stage, Wanted, Window, format_ms};
 use crate::pipeline::{Plan, PlannedBatch, Run, RunOptions};
 use crate::report::Reporter;
 use crate::source::DataAccess;
@@ -102,9 +102,10 @@ pub(super) fn run_accounts(
     let options = RunOptions {
         work: config.work.clone(),
         limits: config.limits,
-        window: Window {
-            from_ms: select.from.unwrap_or(now - DEFAULT_WINDOW_MS),
-            to_ms: select.to.unwrap_or(i64::MAX),
+        wanted: Wanted {
+            generated_from_ms: select.from.unwrap_or(now - DEFAULT_WINDOW_MS),
+            // Without --from, a part that was made late is wanted however old its scope is.
+            scopes: Window { from_ms: select.from.unwrap_or(i64::MIN), to_ms: select.to.unwrap_or(i64::MAX) },
         },
         chosen: job.chosen,
         redo: job.redo,

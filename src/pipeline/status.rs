@@ -64,7 +64,7 @@ impl Run<'_> {
     /// # Errors
     /// What stops the run; a stream that cannot be listed is an event.
     pub fn status(&self, proven: Window) -> Result<Vec<StreamStatus>, Fault> {
-        let (account, window) = (self.source.account(), self.options.window);
+        let (account, window) = (self.source.account(), self.options.wanted.span());
         let look = Look { lake: self.lake, account, window, proven };
         let mut found = Vec::new();
         let listings = self.list()?;
