@@ -7,7 +7,7 @@
 //! A part that fails is kept under `raw/` and left out; the others are committed. When somebody else
 //! took the entry's number, the ledger is read again and what is still missing is done anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,11 +36,12 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
         let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
         let tried = Try::new(run, batch, attempt).go(&left)?;
         match tried {
-            Tried::Done { rest } => {
+            Tried::Done { rest, committed } => {
                 left = rest;
-                number += 1;
+                // A number that is passed over would let another run commit the same parts under it.
+                number += u32::from(committed);
             }
-            Tried::LostRace => {
+            Tried::LostRace { failed } => {
                 races += 1;
                 if races > MAX_RACES {
                     return Err(Fault::new(
@@ -52,7 +53,10 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
                     .advise("let one run at a time write to a lake"));
                 }
                 let archived = run.lake.archived(&batch.account, batch.stream, batch.day, batch.day)?;
-                left.retain(|part| !archived.parts.contains(&part.id.name));
+                // What failed was told, and would fail again: the next run tries it.
+                left.retain(|part| {
+                    !archived.parts.contains(&part.id.name) && !failed.contains(&part.id.name)
+                });
                 number = archived.next_number(batch.day);
             }
         }
@@ -67,10 +71,9 @@ fn label(batch: &Batch) -> String {
 
 enum Tried {
     /// Committed (or nothing was sound); these parts did not fit in any more.
-    Done {
-        rest: Vec<Part>,
-    },
-    LostRace,
+    Done { rest: Vec<Part>, committed: bool },
+    /// Nothing was committed; these parts failed on their own.
+    LostRace { failed: HashSet<String> },
 }
 
 struct Try<'r, 'l> {
@@ -84,6 +87,8 @@ struct Try<'r, 'l> {
 struct Done {
     parts: Vec<PartResult>,
     sets: Vec<ObjectSet>,
+    /// Names of parts that failed alone.
+    failed: HashSet<String>,
     /// What stops the run.
     fatal: Option<Fault>,
 }
@@ -115,7 +120,7 @@ impl<'r, 'l> Try<'r, 'l> {
         let rest = parts.get(taken..).unwrap_or_default().to_vec();
         if done.parts.is_empty() {
             attempt.abandon(done.sets)?;
-            return Ok(Tried::Done { rest });
+            return Ok(Tried::Done { rest, committed: false });
         }
         done.parts.sort_by(|a, b| (a.entry.scope, &a.entry.name).cmp(&(b.entry.scope, &b.entry.name)));
         let mut totals = RunTotals::default();
@@ -131,7 +136,7 @@ impl<'r, 'l> Try<'r, 'l> {
             created_ms: now_ms(),
         };
         match attempt.commit(done.sets, draft)? {
-            Outcome::LostRace => Ok(Tried::LostRace),
+            Outcome::LostRace => Ok(Tried::LostRace { failed: done.failed }),
             Outcome::Committed { objects, bytes_written, rows } => {
                 totals = RunTotals { objects, bytes_written, rows, ..totals };
                 run.events.emit(Event::BatchCommitted {
@@ -140,7 +145,7 @@ impl<'r, 'l> Try<'r, 'l> {
                     day: batch.day.to_string(),
                     totals,
                 });
-                Ok(Tried::Done { rest })
+                Ok(Tried::Done { rest, committed: true })
             }
         }
     }
@@ -249,6 +254,7 @@ impl<'r, 'l> Try<'r, 'l> {
         {
             self.stop_with(fault);
         }
+        self.done().failed.insert(part.id.name.clone());
         self.run.events.emit(Event::PartFailed { part: part.id.name.clone(), fault });
     }
 
@@ -307,3 +313,7 @@ async fn fetch_all(fetch: Fetch) -> usize {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;
