@@ -13,7 +13,7 @@ use crate::config::{AccountConfig, Config};
 use crate::decode::Keyring;
 use crate::exit::Exit;
 use crate::lake::Access;
-use crate::model::{Fault, FaultKind, Stage, UtcDay, Window, format_ms};
+use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, format_ms};
 use crate::pipeline::{Plan, PlannedBatch, Run, RunOptions};
 use crate::report::Reporter;
 use crate::source::DataAccess;
@@ -98,14 +98,17 @@ pub(super) fn run_accounts(
     };
     let keyrings: Vec<Keyring> = config.accounts.iter().map(keys).collect::<Result<_, _>>()?;
     let workshop = Workshop::open(&config.out, &config.work, config.lake.clone(), access)?;
-    let window = Window {
-        from_ms: select.from.unwrap_or(now_ms() - DEFAULT_WINDOW_MS),
-        to_ms: select.to.unwrap_or(i64::MAX),
-    };
+    let now = now_ms();
+    // Without --from, a part that was made late is wanted however old its scope is.
+    let scopes = Window { from_ms: select.from.unwrap_or(i64::MIN), to_ms: select.to.unwrap_or(i64::MAX) };
+    let scopes = if job.redo { whole_days(scopes) } else { scopes };
     let options = RunOptions {
         work: config.work.clone(),
         limits: config.limits,
-        window: if job.redo { whole_days(window) } else { window },
+        wanted: Wanted {
+            generated_from_ms: select.from.map_or(now - DEFAULT_WINDOW_MS, |_| scopes.from_ms),
+            scopes,
+        },
         chosen: job.chosen,
         redo: job.redo,
         salvage: false,

@@ -30,7 +30,7 @@ use tokio::runtime::Handle;
 use crate::decode::Keyring;
 use crate::lake::{Archived, Lake};
 use crate::model::{
-    Batch, DecodeLimits, Event, EventSink, Fault, FaultKind, Part, Remedy, Scope, Stream, UtcDay, Window,
+    Batch, DecodeLimits, Event, EventSink, Fault, FaultKind, Part, Remedy, Scope, Stream, UtcDay, Wanted,
     WorkOptions,
 };
 use crate::source::{Listing, Source};
@@ -48,8 +48,7 @@ pub use stop::Stop;
 pub struct RunOptions {
     pub work: WorkOptions,
     pub limits: DecodeLimits,
-    /// Bounds the parts' scope starts.
-    pub window: Window,
+    pub wanted: Wanted,
     /// Do only parts that are named here.
     pub chosen: Option<Vec<PlannedBatch>>,
     /// Archive anew what is archived, where every part of an entry is at hand.
@@ -156,9 +155,9 @@ impl Run<'_> {
             self.events.emit(Event::ListingStarted {
                 account: self.source.account().to_string(),
                 stream: *stream,
-                window: self.options.window,
+                window: self.options.wanted.span(),
             });
-            self.source.list(*stream, self.options.window)
+            self.source.list(*stream, self.options.wanted)
         })))?;
         let fatal = |listing: &Result<Listing, Fault>| {
             listing.as_ref().err().filter(|fault| fault.kind.remedy() == Remedy::StopRun).cloned()
@@ -234,7 +233,7 @@ impl Run<'_> {
     /// Adds what is to be archived anew of a stream.
     fn plan_redo(&self, stream: Stream, parts: &[Part], plan: &mut Plan) -> Result<(), Fault> {
         let account = self.source.account();
-        let window = self.options.window;
+        let window = self.options.wanted.span();
         // The service is asked for all of a window; of files on disk only those given are meant.
         let all = self.source.lists_all();
         let given = || parts.iter().map(|part| UtcDay::of_ms(part.scope.start_ms));

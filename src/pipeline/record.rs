@@ -85,6 +85,12 @@ pub(super) struct FailedPart {
     pub reason: String,
 }
 
+impl FailedPart {
+    pub fn scope(&self) -> Scope {
+        Scope { start_ms: self.scope_start_ms, end_ms: self.scope_end_ms }
+    }
+}
+
 /// Reason of a part that no run has tried to archive yet.
 pub(super) const NOT_TRIED: &str = "not_tried";
 
@@ -190,7 +196,7 @@ impl Run<'_> {
         for one in listed {
             streams.insert(one.stream.to_string(), self.stream_record(one, noted)?);
         }
-        let window = self.options.window;
+        let window = self.options.wanted.span();
         let record = Record {
             version: VERSION,
             account: self.source.account().to_string(),

@@ -80,9 +80,10 @@ fn alike_as_one(failed: &[Failure]) -> (Vec<Fault>, u64) {
     }
     let told = groups.into_iter().map(|(fault, units)| match units.as_slice() {
         [] => fault,
-        [all @ ..] if all.len() <= MAX_UNITS => fault.of(all.join(", ")),
-        [first, .., last] => fault.of(format!("{first} … {last} ({} in all)", count(units.len() as u64))),
-        [only] => fault.of(only),
+        [first, .., last] if units.len() > MAX_UNITS => {
+            fault.of(format!("{first} … {last} ({} in all)", count(units.len() as u64)))
+        }
+        all => fault.of(all.join(", ")),
     });
     (told.collect(), more)
 }
