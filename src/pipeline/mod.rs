@@ -30,7 +30,8 @@ use tokio::runtime::Handle;
 use crate::decode::Keyring;
 use crate::lake::{Archived, Lake};
 use crate::model::{
-    Batch, DecodeLimits, Event, EventSink, Fault, Part, Remedy, Scope, Stream, UtcDay, Wanted, WorkOptions,
+    Batch, DecodeLimits, Event, EventSink, Fault, FaultKind, Part, Remedy, Scope, Stream, UtcDay, Wanted,
+    WorkOptions,
 };
 use crate::source::{Listing, Source};
 
@@ -80,6 +81,9 @@ pub struct Plan {
     listed: Vec<Listed>,
 }
 
+/// A stream and its listing, or why there is none.
+type Answer = (Stream, Result<Listing, Fault>);
+
 impl Run<'_> {
     /// Archives everything that is listed and not archived yet.
     ///
@@ -99,6 +103,10 @@ impl Run<'_> {
         times.listing_ended_ms = now_ms();
         let noted = Arc::new(Noted::new(self.events.clone()));
         let done = self.with_events(noted.clone()).archive(&plan);
+        if done.as_ref().is_err_and(|fault| fault.kind == FaultKind::Destination) {
+            // There is no place for a record.
+            return done;
+        }
         // A run that was cut short has listed all the same; the fault that ended it is the one to tell.
         let recorded = self.record(&times, &plan.listed, &noted, done.is_ok());
         done.and(recorded)
@@ -133,7 +141,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// What stops the run.
-    fn list(&self) -> Result<Vec<(Stream, Result<Listing, Fault>)>, Fault> {
+    fn list(&self) -> Result<Vec<Answer>, Fault> {
         let streams = match self.wait(self.source.streams())? {
             Ok(streams) => streams,
             Err(fault) if fault.kind.remedy() == Remedy::StopRun => return Err(fault),
