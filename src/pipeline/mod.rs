@@ -17,7 +17,7 @@ mod staging;
 mod stop;
 mod workers;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,8 +27,8 @@ use tokio::runtime::Handle;
 use crate::decode::Keyring;
 use crate::lake::{Archived, Lake};
 use crate::model::{
-    Batch, DecodeLimits, Event, EventSink, Fault, Part, Remedy, Stream, UtcDay, Window, WorkOptions,
-    format_ms,
+    Batch, DecodeLimits, Event, EventSink, Fault, FaultKind, Part, Remedy, Stage, Stream, UtcDay, Window,
+    WorkOptions, format_ms,
 };
 use crate::source::{Listing, Source};
 
@@ -66,6 +66,8 @@ pub struct Plan {
     archived: HashMap<Stream, Archived>,
     /// Parts listed per stream; only streams whose listing was whole and without bad entries.
     listed: Vec<(Stream, u64)>,
+    /// Streams that could be listed, and the names listed in them; filled when parts were chosen.
+    names: HashMap<Stream, HashSet<String>>,
 }
 
 impl Run<'_> {
@@ -125,6 +127,7 @@ impl Run<'_> {
                 }),
             }
         }
+        self.tell_chosen_and_gone(&plan)?;
         plan.batches = plan::plan(self.source.account(), missing);
         self.events.emit(Event::Planned {
             batches: plan.batches.len() as u64,
@@ -146,6 +149,7 @@ impl Run<'_> {
         }
         let mut parts = listing.parts;
         let listed = parts.len() as u64;
+        let listed_names = parts.iter().map(|part| part.id.name.clone()).collect();
         if whole {
             plan.listed.push((stream, listed));
         }
@@ -156,6 +160,7 @@ impl Run<'_> {
             plan.archived.insert(stream, archived);
         }
         if let Some(chosen) = &self.options.chosen {
+            plan.names.insert(stream, listed_names);
             plan::keep_chosen(&mut parts, chosen);
         }
         self.events.emit(Event::Listed {
@@ -165,6 +170,32 @@ impl Run<'_> {
             missing: parts.len() as u64,
         });
         Ok(parts)
+    }
+
+    /// Chosen parts that are neither listed nor archived: without a word they would pass for done.
+    fn tell_chosen_and_gone(&self, plan: &Plan) -> Result<(), Fault> {
+        let account = self.source.account();
+        let chosen = self.options.chosen.iter().flatten().filter(|batch| batch.account == account.as_str());
+        for batch in chosen {
+            let stream = Stream::from_resource(&batch.stream);
+            let Some((stream, listed)) = stream.and_then(|s| plan.names.get_key_value(&s)) else { continue };
+            let mut gone = batch.parts.iter().filter(|name| !listed.contains(*name)).peekable();
+            if gone.peek().is_none() {
+                continue;
+            }
+            let archived = match UtcDay::parse(&batch.day) {
+                Some(day) => self.lake.archived(account, *stream, day, day)?.parts,
+                None => Default::default(),
+            };
+            for name in gone.filter(|name| !archived.contains(*name)) {
+                let fault =
+                    Fault::new(FaultKind::Gone, Stage::List, "it is planned, but not listed any more")
+                        .of(format!("{account}/{stream}/{name}"))
+                        .advise("check that --from and --to are those of the plan");
+                self.events.emit(Event::PartFailed { part: name.clone(), fault });
+            }
+        }
+        Ok(())
     }
 
     fn one_batch(&self, batch: &Batch, plan: &Plan) -> Result<(), Fault> {
