@@ -6,6 +6,9 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::super::*;
 use crate::model::{Scope, Stream};
 
+#[path = "union_tests.rs"]
+mod unions;
+
 const AGENT: &str = r#"{"dataType":{"com.liveperson.dataaccess.DataTypeEnum":"AgentActivity"},"metaData":{"accountId":{"string":"7"},"schemaVersion":"1.0.0.4","startTime":{"long":1465992202047},"endTime":null},"recordCollection":[{"body":{"com.liveperson.dataaccess.AgentActivityData":{"header":{"com.liveperson.dataaccess.AgentHeader":{"agentSessionId":{"string":"7-1"}}},"agentSessionsData":{"array":[ITEMS]}}}}]}"#;
 
 fn reader(stream: Stream) -> Reader {
