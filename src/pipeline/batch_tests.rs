@@ -40,6 +40,10 @@ impl Source for Interrupted {
         self.folder.streams()
     }
 
+    fn lists_all(&self) -> bool {
+        self.folder.lists_all()
+    }
+
     fn list(&self, stream: Stream, scopes: Window) -> BoxFuture<'_, Result<Listing, Fault>> {
         self.folder.list(stream, scopes)
     }
@@ -94,6 +98,8 @@ fn run(
         limits: DecodeLimits::default(),
         window: Window { from_ms: i64::MIN, to_ms: i64::MAX },
         chosen: None,
+        redo: false,
+        salvage: false,
     };
     let run = Run {
         source: Arc::new(Interrupted { folder: source, work: Mutex::new(meanwhile) }),
