@@ -52,6 +52,7 @@ use tokio::runtime::Handle;
 use crate::model::{AccountId, Fault, FaultKind, LakeOptions, PartId, Payload, Scope, Stage, Stream, UtcDay};
 
 mod attempt;
+mod fail_point;
 mod layout;
 mod ledger;
 mod note;
@@ -66,6 +67,7 @@ mod store;
 mod tests;
 
 pub use attempt::{Attempt, EntryDraft, ObjectSet, Outcome};
+pub use fail_point::fail_point;
 pub use ledger::PartEntry;
 pub use parquet::{ColumnHint, Placement, TableShape};
 pub use recover::Recovered;
@@ -135,7 +137,8 @@ impl Lake {
             options,
             access,
             held: Arc::default(),
-            piece_bytes: if folder { objects::FOLDER_PIECE_BYTES } else { objects::PIECE_BYTES },
+            piece_bytes: fail_point::piece_bytes()
+                .unwrap_or(if folder { objects::FOLDER_PIECE_BYTES } else { objects::PIECE_BYTES }),
             process: Process::own().clone(),
         };
         if let Some(store) = &lake.store {
@@ -285,6 +288,7 @@ fn claim(store: &Store, found: Option<bytes::Bytes>) -> Result<(), Fault> {
         None => {
             let json = bytes::Bytes::from(json!({ "format": FORMAT }).to_string());
             store.create(layout::LAKE, json.clone())?;
+            fail_point("claim");
             // Another run may have been first, with another program.
             check_format(store)?.unwrap_or(json)
         }

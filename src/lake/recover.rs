@@ -1,5 +1,6 @@
 //! Finishes what attempts left that died: the second half of the write order in the module head of `lake`.
 
+use super::fail_point;
 use super::layout;
 use super::ledger::Entry;
 use super::note::Note;
@@ -32,16 +33,19 @@ pub(super) fn recover(store: &Store, account: &AccountId, now_ms: i64) -> Result
         // Gone meanwhile: its attempt or another run settled it.
         let Some(json) = store.get(&listed.path)? else { continue };
         let (note, name) = Note::parse(&listed.path, &json)?;
+        fail_point("recover");
         let liveness = note.process.liveness();
         if liveness == Liveness::Alive {
             continue;
         }
         if !committed(store, &name)? {
+            fail_point("fenced");
             recovered.objects_deleted += clear(store, &note)?;
             if liveness == Liveness::Unknown && !outlived(&listed, now_ms) {
                 continue;
             }
         }
+        fail_point("cleared");
         store.delete(&listed.path)?;
         recovered.attempts += 1;
     }

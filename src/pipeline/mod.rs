@@ -25,7 +25,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 
 use crate::decode::Keyring;
-use crate::lake::{Archived, Lake};
+use crate::lake::{Archived, Lake, fail_point};
 use crate::model::{
     Batch, DecodeLimits, Event, EventSink, Fault, Part, Remedy, Stream, UtcDay, Window, WorkOptions,
     format_ms,
@@ -205,6 +205,7 @@ impl Run<'_> {
             },
             "streams": streams,
         });
+        fail_point("record");
         self.lake.store_run(started_ms, &run)
     }
 

@@ -56,6 +56,11 @@ pub trait Source: Send + Sync {
 
     /// The bytes of a listed part, whole and as received.
     fn fetch<'a>(&'a self, part: &'a Part) -> BoxFuture<'a, Result<Payload, Fault>>;
+
+    /// Whether the same part may arrive sound when it is fetched again. Not from a disk.
+    fn may_differ(&self) -> bool {
+        false
+    }
 }
 
 /// What a source has for a stream and window.

@@ -9,14 +9,17 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod convert;
+mod crash;
 mod decode;
 mod demo;
 mod gnupg;
 mod lake;
 mod oddities;
+mod place;
 mod plan_schema_config;
 mod program;
 mod records;
+mod s3_server;
 mod sign_in;
 mod stand_in;
 mod sync;

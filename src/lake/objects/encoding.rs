@@ -6,7 +6,7 @@ use std::sync::{Arc, MutexGuard};
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 
-use super::super::lock;
+use super::super::{fail_point, lock};
 use super::super::parquet::{append_row_group, close_writer};
 use super::super::store::Upload;
 use super::{Object, Objects, Phase, State, Work};
@@ -72,6 +72,7 @@ impl Objects {
                 }
                 let upload = Arc::new(self.store.begin_upload(&object.path)?);
                 state.upload = Some(upload.clone());
+                fail_point("upload");
                 if let Some(id) = upload.id() {
                     self.note.name_upload(&object.path, id)?;
                 }
@@ -94,6 +95,7 @@ impl Objects {
         for (index, piece) in (first..).zip(pieces) {
             let bytes = piece.len() as u64;
             self.store.put_piece(upload, index, offset, piece)?;
+            fail_point("piece");
             offset += bytes;
         }
         Ok(())

@@ -205,6 +205,10 @@ impl Source for DataAccess {
     fn fetch<'a>(&'a self, part: &'a Part) -> BoxFuture<'a, Result<Payload, Fault>> {
         Box::pin(self.fetch_part(part))
     }
+
+    fn may_differ(&self) -> bool {
+        true
+    }
 }
 
 /// Refusals of the window itself, and failures that a wide window can cause.
