@@ -15,6 +15,9 @@ pub(super) const LAKE: &str = "_lp_archive/lake.json";
 /// Folder in which a local lake stages files before they are renamed into place.
 pub(super) const STAGING: &str = "_lp_archive/staging";
 
+/// Folder of parts kept as received.
+pub(super) const RAW: &str = "_lp_archive/raw/";
+
 /// What the names of an attempt's objects are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AttemptName {
@@ -86,7 +89,7 @@ pub(super) fn pending_folder(account: &AccountId) -> String {
 /// Path of a part kept as received, without extension: `.bin` holds its bytes, `.json` the reason.
 pub(super) fn raw(part: &PartId, scope: Scope) -> String {
     let day = UtcDay::of_ms(scope.start_ms);
-    format!("_lp_archive/raw/{}/{}/{day}/{}", part.account, part.stream, safe_name(&part.name))
+    format!("{RAW}{}/{}/{day}/{}", part.account, part.stream, safe_name(&part.name))
 }
 
 /// Path of the record that a run leaves behind.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
@@ -24,6 +24,10 @@ use url::Url;
 use super::lock;
 use super::staging::{StagedFile, Staging};
 use crate::model::{Fault, FaultKind, Stage};
+
+mod uploads;
+
+pub(super) use uploads::OpenUpload;
 
 /// Requests at once where several objects are read or written together.
 const CONCURRENCY: usize = 12;
@@ -50,6 +54,8 @@ pub(super) struct Store {
     kind: Kind,
     /// What every path begins with inside `inner`.
     prefix: Path,
+    /// The store again, where it is S3.
+    s3: Option<Arc<AmazonS3>>,
     runtime: Handle,
     /// Where the lake is, for texts: no credentials, no query.
     place: String,
@@ -108,6 +114,7 @@ impl Store {
                 "check the URL and the credentials in the environment (AWS_*, GOOGLE_* or AZURE_* variables)",
             )
         };
+        let mut s3 = None;
         let (inner, parts): (Arc<dyn ObjectStore>, Arc<dyn MultipartStore>) = match scheme {
             ObjectStoreScheme::AmazonS3 => {
                 let mut builder = AmazonS3Builder::from_env().with_url(url.as_str());
@@ -117,6 +124,7 @@ impl Store {
                     builder = builder.with_allow_http(true);
                 }
                 let store = Arc::new(builder.build().map_err(refuse)?);
+                s3 = Some(store.clone());
                 (store.clone(), store)
             }
             ObjectStoreScheme::GoogleCloudStorage => {
@@ -140,6 +148,7 @@ impl Store {
             inner,
             kind: Kind::Remote(parts),
             prefix,
+            s3,
             runtime,
             place,
             #[cfg(test)]
@@ -173,6 +182,7 @@ impl Store {
             inner: Arc::new(inner),
             kind,
             prefix: Path::default(),
+            s3: None,
             runtime,
             place,
             #[cfg(test)]
@@ -185,7 +195,7 @@ impl Store {
         let store = Arc::new(object_store::memory::InMemory::new());
         let kind = Kind::Remote(store.clone());
         let prefix = Path::from("some/prefix");
-        (Store { inner: store.clone(), kind, prefix, runtime, place: "memory:".into(), trip: None }, store)
+        (Store { inner: store.clone(), kind, prefix, s3: None, runtime, place: "memory:".into(), trip: None }, store)
     }
 
     /// Where the lake is, for texts.
@@ -378,6 +388,27 @@ impl Store {
                 Err(error) if gone_upload(&text(&error)) => Ok(()),
                 Err(error) => Err(self.failed(Stage::Write, path, text(&error))),
             }
+        })
+    }
+
+    /// Uploads below the lake that are open, whoever began them; none where that cannot be found out (not S3, or not
+    /// permitted): notes name nearly all of them, and a life-cycle rule of the bucket takes the rest.
+    pub fn open_uploads(&self) -> Result<Vec<OpenUpload>, Fault> {
+        self.pass(false, || {
+            let Some(s3) = &self.s3 else { return Ok(Vec::new()) };
+            let prefix = match self.prefix.as_ref() {
+                "" => String::new(),
+                prefix => format!("{prefix}/"),
+            };
+            let mut found = self.runtime.block_on(uploads::list(s3, &prefix)).unwrap_or_default();
+            found.retain_mut(|upload| match upload.path.strip_prefix(&prefix) {
+                Some(relative) => {
+                    upload.path = relative.to_owned();
+                    true
+                }
+                None => false,
+            });
+            Ok(found)
         })
     }
 
