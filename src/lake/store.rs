@@ -25,6 +25,7 @@ use super::lock;
 use super::staging::{StagedFile, Staging};
 use crate::model::{Fault, FaultKind, Stage};
 
+mod refusals;
 mod uploads;
 
 pub(super) use uploads::OpenUpload;
@@ -110,9 +111,11 @@ impl Store {
         let place = format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or(""), url.path());
         let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| refuse(text(&error.into())))?;
         let refuse = |error: Error| {
-            fault(Stage::Configure, text(&error)).of(&place).advise(
+            let text = text(&error);
+            let advice = refusals::advice(&text).unwrap_or(
                 "check the URL and the credentials in the environment (AWS_*, GOOGLE_* or AZURE_* variables)",
-            )
+            );
+            fault(Stage::Configure, text).of(&place).advise(advice)
         };
         let mut s3 = None;
         let (inner, parts): (Arc<dyn ObjectStore>, Arc<dyn MultipartStore>) = match scheme {
@@ -453,10 +456,10 @@ impl Store {
     fn failed(&self, stage: Stage, path: &str, message: String) -> Fault {
         let advice = match self.kind {
             Kind::Folder(_) => "check the folder's free space and permissions, then run again",
-            Kind::Remote(_) => {
+            Kind::Remote(_) => refusals::advice(&message).unwrap_or(
                 "check that the store can be reached and that the credentials may list, read, write and delete \
-                 there, then run again"
-            }
+                 there, then run again",
+            ),
         };
         fault(stage, message).of(format!("{} in {}", path, self.place)).advise(advice)
     }
@@ -479,7 +482,7 @@ fn gone_upload(text: &str) -> bool {
 
 /// The error's text, which holds its causes, on one line, of bounded length and without query strings.
 fn text(error: &Error) -> String {
-    let line = scrub(&error.to_string()).split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = scrub(&refusals::words(&error.to_string())).split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(600) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,

@@ -24,7 +24,12 @@ impl Place {
     }
 
     pub fn bucket(server: &S3Server) -> Place {
-        Place { out: server.new_lake(), environment: server.environment(), _folder: None }
+        Place::at(&server.new_lake(), server)
+    }
+
+    /// A URL of one's own.
+    pub fn at(out: &str, server: &S3Server) -> Place {
+        Place { out: out.to_owned(), environment: server.environment(), _folder: None }
     }
 
     /// `convert --json` into it; the caller may add to the command.
