@@ -8,6 +8,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -17,7 +18,10 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
-use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutPayload};
+use object_store::{
+    BackoffConfig, Error, ObjectMeta, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutPayload,
+    RetryConfig,
+};
 use tokio::runtime::Handle;
 use url::Url;
 
@@ -120,7 +124,7 @@ impl Store {
         let mut s3 = None;
         let (inner, parts): (Arc<dyn ObjectStore>, Arc<dyn MultipartStore>) = match scheme {
             ObjectStoreScheme::AmazonS3 => {
-                let mut builder = AmazonS3Builder::from_env().with_url(url.as_str());
+                let mut builder = AmazonS3Builder::from_env().with_url(url.as_str()).with_retry(patience());
                 let endpoint = |name| std::env::var(name).is_ok_and(|at| at.starts_with("http://"));
                 if endpoint("AWS_ENDPOINT_URL") || endpoint("AWS_ENDPOINT_URL_S3") {
                     // As the AWS tools do: an http endpoint is asked for by its scheme.
@@ -131,14 +135,14 @@ impl Store {
                 (store.clone(), store)
             }
             ObjectStoreScheme::GoogleCloudStorage => {
-                let store =
-                    GoogleCloudStorageBuilder::from_env().with_url(url.as_str()).build().map_err(refuse)?;
+                let builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str());
+                let store = builder.with_retry(patience()).build().map_err(refuse)?;
                 let store = Arc::new(store);
                 (store.clone(), store)
             }
             ObjectStoreScheme::MicrosoftAzure => {
-                let store =
-                    MicrosoftAzureBuilder::from_env().with_url(url.as_str()).build().map_err(refuse)?;
+                let builder = MicrosoftAzureBuilder::from_env().with_url(url.as_str());
+                let store = builder.with_retry(patience()).build().map_err(refuse)?;
                 let store = Arc::new(store);
                 (store.clone(), store)
             }
@@ -462,6 +466,20 @@ impl Store {
             ),
         };
         fault(stage, message).of(format!("{} in {}", path, self.place)).advise(advice)
+    }
+}
+
+/// How long a store may be away: a minute, about. The library's own ten tries can be over in three seconds where a
+/// store that starts again refuses at once.
+fn patience() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(250),
+            max_backoff: Duration::from_secs(15),
+            base: 3.0,
+        },
+        max_retries: 10,
+        retry_timeout: Duration::from_secs(120),
     }
 }
 
