@@ -70,7 +70,7 @@ fn rows(other: &[u8]) -> Vec<Cell> {
     let number = format!("{{\"a\":{}}}", "9".repeat(70 << 20));
     vec![
         cell("400", status(400), 3, "forbidden", Once, false),
-        cell("401", status(401), 3, "sign_in", More, false),
+        cell("401, with a token that nobody renews", status(401), 3, "sign_in", Once, false),
         cell("403", status(403), 3, "forbidden", Once, false),
         cell("404", status(404), 3, "gone", Once, false),
         cell("410", status(410), 3, "gone", Once, false),
@@ -192,7 +192,7 @@ fn check(cell: &Cell) {
 fn at_once<T: Sync>(rows: &[T], check: impl Fn(&T) + Sync) {
     let next = std::sync::atomic::AtomicUsize::new(0);
     thread::scope(|scope| {
-        for _ in 0..3 {
+        for _ in 0..6 {
             scope.spawn(|| {
                 while let Some(row) = rows.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
                     check(row);
