@@ -14,7 +14,9 @@ fn main() {
             Command::Demo(args) => commands::demo::run(args, typed.common),
             Command::Plan(args) => commands::sync::plan(args, typed.common),
             Command::Schema(args) => commands::schema::run(args, typed.common),
+            Command::Status(args) => commands::status::run(args, typed.common),
             Command::Sync(args) => commands::sync::sync(args, typed.common),
+            Command::Verify(args) => commands::verify::run(args, typed.common),
         },
     };
     std::process::exit(exit.code());

@@ -36,6 +36,8 @@ fn convert(config: &ConvertConfig, args: &ConvertArgs, reporter: &Arc<Reporter>)
         // Whatever was given is meant, however old.
         window: Window { from_ms: i64::MIN, to_ms: i64::MAX },
         chosen: None,
+        redo: args.redo,
+        salvage: args.salvage,
     };
     Run {
         source: Arc::new(source),

@@ -29,7 +29,8 @@ pub fn sync(args: SyncArgs, common: CommonArgs) -> Exit {
     };
     let out = config.out.clone();
     let reporter = Arc::new(start_reporter(format!("sync to {out}"), Some(&out), &common, &config.warnings));
-    let outcome = archive_accounts(&config, &args.select, chosen, &reporter);
+    let job = Job { chosen, redo: args.redo };
+    let outcome = run_accounts(&config, &args.select, job, Access::Write, &reporter, |run| run.sync());
     conclude(&reporter, &outcome, config.strict)
 }
 
@@ -43,7 +44,8 @@ pub fn archive_accounts(
     chosen: Option<Vec<PlannedBatch>>,
     reporter: &Arc<Reporter>,
 ) -> Result<(), Fault> {
-    run_accounts(config, select, chosen, Access::Write, reporter, |run| run.sync())
+    let job = Job { chosen, redo: false };
+    run_accounts(config, select, job, Access::Write, reporter, |run| run.sync())
 }
 
 /// Runs `plan`.
@@ -55,8 +57,10 @@ pub fn plan(args: PlanArgs, common: CommonArgs) -> Exit {
     // The plan itself is the result on stdout: the summary of a run would only be in its way.
     let quiet = CommonArgs { json: false, quiet: true, ..common.clone() };
     let reporter = Arc::new(start_reporter("plan".into(), None, &quiet, &config.warnings));
-    let outcome = run_accounts(&config, &args.select, None, Access::Read, &reporter, |run| {
-        run.plan().map(|plan| show_plan(&plan, common.json))
+    let outcome = run_accounts(&config, &args.select, Job::default(), Access::Read, &reporter, |run| {
+        let plan = run.plan()?;
+        show_plan(&plan, common.json, reporter.summary().failed.is_empty());
+        Ok(())
     });
     conclude(&reporter, &outcome, config.strict)
 }
@@ -69,14 +73,23 @@ fn load(select: &SelectArgs, common: &CommonArgs, batches: Option<&Path>) -> Res
     Ok((config, chosen))
 }
 
+/// What to do beside archiving all that is missing.
+#[derive(Default)]
+pub(super) struct Job {
+    /// These batches only.
+    pub chosen: Option<Vec<PlannedBatch>>,
+    /// What is archived, too.
+    pub redo: bool,
+}
+
 /// Does `work` for each account; one account's failure does not stop the others.
-fn run_accounts(
+pub(super) fn run_accounts(
     config: &Config,
     select: &SelectArgs,
-    chosen: Option<Vec<PlannedBatch>>,
+    job: Job,
     access: Access,
     reporter: &Arc<Reporter>,
-    work: impl Fn(&Run<'_>) -> Result<(), Fault>,
+    mut work: impl FnMut(&Run<'_>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     // Keys first: a wrong passphrase shows in the first second.
     let keys = |account: &AccountConfig| match access {
@@ -93,7 +106,9 @@ fn run_accounts(
             from_ms: select.from.unwrap_or(now - DEFAULT_WINDOW_MS),
             to_ms: select.to.unwrap_or(i64::MAX),
         },
-        chosen,
+        chosen: job.chosen,
+        redo: job.redo,
+        salvage: false,
     };
     for (account, keys) in config.accounts.iter().zip(&keyrings) {
         let done = {
@@ -150,7 +165,8 @@ fn read_batches(path: &Path) -> Result<Vec<PlannedBatch>, Fault> {
         .collect()
 }
 
-fn show_plan(plan: &Plan, as_json: bool) {
+/// `listed_whole`: whether every stream could be listed.
+fn show_plan(plan: &Plan, as_json: bool, listed_whole: bool) {
     let mut out = std::io::stdout().lock();
     let batches: Vec<PlannedBatch> = plan.batches.iter().map(PlannedBatch::of).collect();
     if as_json {
@@ -160,8 +176,14 @@ fn show_plan(plan: &Plan, as_json: bool) {
         return;
     }
     let now = now_ms();
+    if batches.is_empty() {
+        let what = if listed_whole { "all that is listed" } else { "what could be listed" };
+        let _ = writeln!(out, "nothing to do: {what} is archived (as of {})", format_ms(now));
+        return;
+    }
     let parts: usize = batches.iter().map(|batch| batch.parts.len()).sum();
-    let _ = writeln!(out, "{} batches, {parts} parts to archive", batches.len());
+    let plural = if batches.len() == 1 { "batch" } else { "batches" };
+    let _ = writeln!(out, "to archive: {parts} parts in {} {plural}", batches.len());
     for (batch, planned) in plan.batches.iter().zip(&batches) {
         let hours = (crate::pipeline::expires_ms(batch) - now) / 3_600_000;
         let expires = match hours {
@@ -176,8 +198,5 @@ fn show_plan(plan: &Plan, as_json: bool) {
             planned.stream,
             planned.parts.len()
         );
-    }
-    if batches.is_empty() {
-        let _ = writeln!(out, "  nothing: everything that is listed is archived (as of {})", format_ms(now));
     }
 }

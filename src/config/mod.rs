@@ -36,7 +36,7 @@ pub use environment::Environment;
 pub use layers::{Effective, Flags, Origin};
 pub use secrets::REDACTED;
 pub use show::{show_json, show_text};
-pub use values::{parse_size, show_size};
+pub use values::{parse_duration, parse_size, show_size};
 
 use crate::model::{
     AccountId, DecodeLimits, Fault, FaultKind, LakeOptions, PgpOptions, RawPolicy, RetryOptions,
@@ -75,6 +75,14 @@ pub struct ConvertConfig {
     pub lake: LakeOptions,
     pub limits: DecodeLimits,
     pub strict: bool,
+    pub warnings: Vec<String>,
+}
+
+/// Everything that looking at a lake needs.
+pub struct LakeConfig {
+    pub out: String,
+    pub work: WorkOptions,
+    pub lake: LakeOptions,
     pub warnings: Vec<String>,
 }
 
@@ -132,6 +140,19 @@ impl Config {
     /// Everything that is wrong, as one fault of kind `Config`.
     pub fn without_file(environment: &Environment, flags: &Flags) -> Result<Config, Fault> {
         build(&mut Layers::gather(None, environment, flags), environment)
+    }
+
+    /// The lake's part of it, whatever is configured of accounts: for `verify` and `status --offline`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with that part, as one fault of kind `Config`.
+    pub fn for_lake(inputs: &Inputs) -> Result<LakeConfig, Fault> {
+        let mut layers = gather(inputs)?;
+        let Archive { out, work, lake, .. } = read_archive(&mut layers);
+        match (layers.fault(), out) {
+            (None, Some(out)) => Ok(LakeConfig { out, work, lake, warnings: layers.warnings }),
+            (fault, _) => Err(fault.unwrap_or_else(incomplete)),
+        }
     }
 
     /// The configuration of `convert`: flags and environment alone, no file.

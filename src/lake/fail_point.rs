@@ -6,7 +6,7 @@
 //! ```
 //! Steps, in the order in which a run may pass them: `claim`, `recover`, `fenced`, `cleared` (recovery),
 //! `fetched`, `read`, `kept`, `raw` (parts), `note`, `noted`, `upload`, `piece`, `staged`, `object`, `placed`,
-//! `entry`, `committed`, `uncommitted`, `record`. Without the variable each is one comparison.
+//! `entry`, `committed`, `uncommitted`, `replace` (redo), `record`. Without the variable each is one comparison.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -109,6 +109,13 @@ impl NoteKeeper {
         self.replace(&mut state, next)
     }
 
+    /// Returns once the note is stored, whatever it names.
+    pub fn keep(&self) -> Result<(), Fault> {
+        let mut state = lock(&self.state);
+        let next = state.0.clone();
+        self.replace(&mut state, next)
+    }
+
     /// Returns once the stored note names this upload.
     pub fn name_upload(&self, path: &str, id: &str) -> Result<(), Fault> {
         let mut state = lock(&self.state);

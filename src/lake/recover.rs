@@ -5,6 +5,7 @@ use super::layout;
 use super::ledger::Entry;
 use super::note::Note;
 use super::process::Liveness;
+use super::replace;
 use super::store::{Created, Listed, OpenUpload, Store};
 use crate::model::{AccountId, Fault, FaultKind, Stage};
 
@@ -40,7 +41,9 @@ pub(super) fn recover(store: &Store, account: &AccountId, now_ms: i64) -> Result
         if liveness == Liveness::Alive {
             continue;
         }
-        if !committed(store, &name)? {
+        if let Some(entry) = committed(store, &name)? {
+            recovered.objects_deleted += replace::finish(store, &name, &entry)?;
+        } else {
             fail_point("fenced");
             recovered.objects_deleted += clear(store, &note, &uploads)?;
             if liveness == Liveness::Unknown && !outlived(&listed, now_ms) {
@@ -55,17 +58,17 @@ pub(super) fn recover(store: &Store, account: &AccountId, now_ms: i64) -> Result
     Ok(recovered)
 }
 
-/// Whether the attempt committed. If not, it cannot any more when this returns.
-fn committed(store: &Store, name: &layout::AttemptName) -> Result<bool, Fault> {
+/// The entry, if the attempt committed. If not, it cannot any more when this returns.
+fn committed(store: &Store, name: &layout::AttemptName) -> Result<Option<Entry>, Fault> {
     let path = name.entry();
     for _ in 0..FENCE_TRIES {
         if let Some(json) = store.get(&path)? {
             let entry = Entry::parse(&path, &json)?;
-            return Ok(!entry.void && entry.token == name.token);
+            return Ok((!entry.void && entry.token == name.token).then_some(entry));
         }
         let void = Entry::void(name, "the attempt ended without a commit").to_json()?;
         if store.create(&path, void)? == Created::Made {
-            return Ok(false);
+            return Ok(None);
         }
     }
     let message = "the store says that an entry exists and that it does not";

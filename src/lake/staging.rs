@@ -61,6 +61,11 @@ impl Staging {
         })
     }
 
+    /// Opens a file of the lake.
+    pub fn open(&self, target: &str) -> io::Result<File> {
+        File::open(self.root.join(target))
+    }
+
     /// Removes a file for good, and the folders that it leaves empty. A missing one is no error.
     pub fn remove(&self, target: &str) -> io::Result<()> {
         let path = self.root.join(target);

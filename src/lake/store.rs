@@ -51,6 +51,7 @@ pub(super) struct Listed {
     pub path: String,
     /// Milliseconds since 1970 by the store's clock.
     pub modified_ms: i64,
+    pub bytes: u64,
 }
 
 /// The lake's folder or object store. Paths are relative to the lake's root.
@@ -267,6 +268,20 @@ impl Store {
         self.runtime.block_on(reads.buffer_unordered(CONCURRENCY).try_collect())
     }
 
+    /// A piece of an object, from its byte `start` on.
+    pub fn get_range(&self, path: &str, start: u64, bytes: u64) -> Result<Bytes, Fault> {
+        self.pass(false, || {
+            let range = start..start.saturating_add(bytes);
+            self.wait(Stage::List, path, self.inner.get_range(&self.at(path), range))
+        })
+    }
+
+    /// An object's file, where the lake is a folder.
+    pub fn open_file(&self, path: &str) -> Option<Result<std::fs::File, Fault>> {
+        let Kind::Folder(staging) = &self.kind else { return None };
+        Some(staging.open(path).map_err(|error| self.failed(Stage::List, path, error.to_string())))
+    }
+
     /// Bytes of an object, or `None` if there is none.
     pub fn size(&self, path: &str) -> Result<Option<u64>, Fault> {
         self.pass(false, || match self.runtime.block_on(self.inner.head(&self.at(path))) {
@@ -303,10 +318,10 @@ impl Store {
         self.collect(folder, self.inner.list_with_offset(Some(&at), &offset))
     }
 
-    /// Names of the folders right below the lake's root.
-    pub fn folders(&self) -> Result<Vec<String>, Fault> {
-        let root = self.at("");
-        let listed = self.wait(Stage::List, "", self.inner.list_with_delimiter(Some(&root)))?;
+    /// Names of the folders right below a folder; `""` is the lake's root.
+    pub fn folders(&self, below: &str) -> Result<Vec<String>, Fault> {
+        let at = self.at(below);
+        let listed = self.wait(Stage::List, below, self.inner.list_with_delimiter(Some(&at)))?;
         let names = listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned));
         Ok(names.collect())
     }
@@ -327,6 +342,7 @@ impl Store {
             .map(|meta| Listed {
                 path: relative(&meta.location),
                 modified_ms: meta.last_modified.timestamp_millis(),
+                bytes: meta.size,
             })
             .collect())
     }

@@ -54,6 +54,11 @@ pub trait Source: Send + Sync {
     /// error, never a short list.
     fn list(&self, stream: Stream, scopes: Window) -> BoxFuture<'_, Result<Listing, Fault>>;
 
+    /// Whether a listing tells all that the service keeps, so that it proves coverage.
+    fn lists_all(&self) -> bool {
+        false
+    }
+
     /// The bytes of a listed part, whole and as received.
     fn fetch<'a>(&'a self, part: &'a Part) -> BoxFuture<'a, Result<Payload, Fault>>;
 

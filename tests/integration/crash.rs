@@ -89,6 +89,27 @@ fn killed_at_every_step_on_s3() {
     every_step(&Place::bucket(S3Server::shared()), &steps);
 }
 
+/// What a redo replaces goes only after its entry is in, and then goes for certain.
+#[test]
+fn killed_while_replacing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let inputs = small_inputs(temporary.path(), "2MiB", 63);
+    let truth = undisturbed(&inputs);
+    for place in [Place::folder(), Place::bucket(S3Server::shared())] {
+        run(&mut place.convert(&inputs)).exits(0);
+        for step in ["entry", "committed", "replace:3"] {
+            let redo = || {
+                let mut command = place.convert(&inputs);
+                command.arg("--redo").env("LP_ARCHIVE_FAIL_AT", step);
+                command
+            };
+            assert_eq!(redo().output().unwrap().status.signal(), Some(SIGKILL), "{step}");
+            run(&mut place.convert(&inputs)).exits(0);
+            place.is_like(&truth, step);
+        }
+    }
+}
+
 /// Numbers that look random and are the same every time (xorshift).
 struct Dice(u64);
 

@@ -19,6 +19,8 @@ pub(in crate::lake) struct Placed {
     pub date: UtcDay,
     pub rows: u64,
     pub bytes: u64,
+    /// In hexadecimal.
+    pub sha256: String,
 }
 
 impl Objects {
@@ -52,6 +54,7 @@ impl Objects {
                 date: object.date,
                 rows: state.rows,
                 bytes: state.size,
+                sha256: state.sha256.clone(),
             });
         }
         placed.sort_by(|a, b| a.path.cmp(&b.path));

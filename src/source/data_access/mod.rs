@@ -202,6 +202,10 @@ impl Source for DataAccess {
         Box::pin(self.list_all(stream, scopes))
     }
 
+    fn lists_all(&self) -> bool {
+        true
+    }
+
     fn fetch<'a>(&'a self, part: &'a Part) -> BoxFuture<'a, Result<Payload, Fault>> {
         Box::pin(self.fetch_part(part))
     }

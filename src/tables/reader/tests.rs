@@ -252,6 +252,30 @@ fn bodies_without_a_published_name() {
 }
 
 #[test]
+fn an_id_of_another_streams_header_is_kept() {
+    let text =
+        AGENT.replace("ITEMS", "").replace("\"agentSessionId\"", "\"visitId\":\"v\",\"agentSessionId\"");
+    assert_eq!(
+        read(Stream::AgentActivity, &text),
+        [
+            r#"agent_sessions[0/0]@2016-06-15 agent_session_id=7-1 events=0 extra={"$.recordCollection[0].body.header.visitId":"v"}"#
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_body_that_came_encrypted_is_kept_as_its_plaintext() {
+    let text = r#"{"metaData":{},"recordCollection":[{"body":"{\"com.x.New\":{\"a\":1}}"}]}"#;
+    let mut reader = reader(Stream::Survey);
+    let quote = text.find("\"{").unwrap();
+    reader.read(text.as_bytes(), &[quote], 0).unwrap();
+    assert_eq!(
+        rows(&mut reader),
+        [r#"unrecognized[0/0]@2016-06-15 body_type=com.x.New body={"com.x.New":{"a":1}}"#]
+    );
+}
+
+#[test]
 fn what_has_no_table_is_unrecognized() {
     assert_eq!(
         web(r#"{"com.x.NewData":{"header":{"visitId":"v"},"items":[{"a": 1}]}}"#),
