@@ -13,6 +13,7 @@ mod crash;
 mod decode;
 mod demo;
 mod fault_matrix;
+mod fuzz;
 mod gnupg;
 mod lake;
 mod memory;

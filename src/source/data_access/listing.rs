@@ -220,6 +220,21 @@ impl<'a> Gathering<'a> {
     }
 }
 
+/// Reads one listing's body alone, all scopes of it, as a service at `base_url` gave it.
+///
+/// # Errors
+/// `Config`: a base URL or account that cannot be; `BadListing`: a body that is no listing.
+pub fn read_listing(base_url: &str, account: &str, stream: Stream, body: &[u8]) -> Result<Listing, Fault> {
+    let config = |why: String| Fault::new(FaultKind::Config, Stage::Configure, why);
+    let origins = Origins::new(base_url)?;
+    let account = AccountId::parse(account).map_err(config)?;
+    let url = Url::parse(base_url).map_err(|e| config(e.to_string()))?;
+    let ever = Window { from_ms: i64::MIN, to_ms: i64::MAX };
+    let mut gathering = Gathering::new(&account, stream, ever, &origins);
+    gathering.add(body, &url)?;
+    Ok(gathering.finish())
+}
+
 /// The streams that a base resource links to, in our own order.
 ///
 /// # Errors
