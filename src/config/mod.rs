@@ -83,7 +83,6 @@ pub struct LakeConfig {
     pub out: String,
     pub work: WorkOptions,
     pub lake: LakeOptions,
-    pub warnings: Vec<String>,
 }
 
 /// What the configuration is made of.
@@ -150,7 +149,7 @@ impl Config {
         let mut layers = gather(inputs)?;
         let Archive { out, work, lake, .. } = read_archive(&mut layers);
         match (layers.fault(), out) {
-            (None, Some(out)) => Ok(LakeConfig { out, work, lake, warnings: layers.warnings }),
+            (None, Some(out)) => Ok(LakeConfig { out, work, lake }),
             (fault, _) => Err(fault.unwrap_or_else(incomplete)),
         }
     }

@@ -191,7 +191,7 @@ impl Run<'_> {
         for one in listed {
             streams.insert(one.stream.to_string(), self.stream_record(one, noted)?);
         }
-        let window = self.options.window;
+        let window = self.options.wanted.span();
         let record = Record {
             version: VERSION,
             account: self.source.account().to_string(),

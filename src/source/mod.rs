@@ -38,7 +38,7 @@ mod stand_in;
 
 use futures::future::BoxFuture;
 
-use crate::model::{AccountId, Fault, Part, Payload, Stream, Window};
+use crate::model::{AccountId, Fault, Part, Payload, Stream, Wanted};
 
 pub use data_access::{DataAccess, read_listing};
 pub use folder::Folder;
@@ -50,9 +50,9 @@ pub trait Source: Send + Sync {
     /// The streams that this source delivers: the configured ones, else those it finds.
     fn streams(&self) -> BoxFuture<'_, Result<Vec<Stream>, Fault>>;
 
-    /// Every part of `stream` whose scope starts within `scopes`. A listing that is not whole is an
+    /// Every part of `stream` that is wanted. A listing that is not whole is an
     /// error, never a short list.
-    fn list(&self, stream: Stream, scopes: Window) -> BoxFuture<'_, Result<Listing, Fault>>;
+    fn list(&self, stream: Stream, wanted: Wanted) -> BoxFuture<'_, Result<Listing, Fault>>;
 
     /// Whether a listing tells all that the service keeps, so that it proves coverage.
     fn lists_all(&self) -> bool {
