@@ -296,7 +296,7 @@ fn read_archive(layers: &mut Layers) -> Archive {
         max_ratio: layers.whole("limits.max_ratio", limit_default.max_ratio, 1..=1_000_000),
         max_record_bytes: usize::try_from(layers.size(
             "limits.max_record",
-            limit_default.max_record_bytes as u64,
+            split.record,
             1,
         ))
         .unwrap_or(usize::MAX),

@@ -12,6 +12,7 @@
 mod batch;
 mod budget;
 mod coverage;
+pub mod fuzzing;
 mod parse;
 mod plan;
 mod record;

@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use self::listing::{Gathering, linked_streams};
+pub use self::listing::read_listing;
 use self::requests::{Answer, Ask, Requests, Retries};
 use self::slices::{Slice, slices};
 use super::auth::Auth;
@@ -209,6 +210,10 @@ impl Source for DataAccess {
 
     fn fetch<'a>(&'a self, part: &'a Part) -> BoxFuture<'a, Result<Payload, Fault>> {
         Box::pin(self.fetch_part(part))
+    }
+
+    fn may_differ(&self) -> bool {
+        true
     }
 }
 
