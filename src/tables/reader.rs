@@ -15,7 +15,7 @@ use super::builder::{LeadValue, RecordLineage, Rows, TableBuilder};
 use super::catalog::TABLES;
 use super::declare::{Lead, Table};
 use super::extra::{Notes, Oddities};
-use super::values::{self, find, has_field, is_time, member, skip_members, unknown_member};
+use super::values::{self, find, has_field, is_time, member, next_is, skip_members, unknown_member};
 use crate::model::{Scope, Stream};
 use crate::records::{
     Cursor, Doc, Entered, Head, Kind, Parts, Path, Scalar, Step, SyntaxError, read_envelope, short_name,
@@ -526,8 +526,14 @@ impl Reader {
         };
         let mut met = [false; 8];
         let (mut first, mut guess) = (true, 0);
-        while let Some(key) = doc.cursor.next_key(&mut first)? {
+        loop {
             let Some(builder) = self.tables.get_mut(index) else { break };
+            if next_is(doc, table.record.fields, guess, &mut first) {
+                member(doc, &mut builder.item, guess, &mut self.notes)?;
+                guess += 1;
+                continue;
+            }
+            let Some(key) = doc.cursor.next_key(&mut first)? else { break };
             if let Some(field) = find(table.record.fields, key, guess) {
                 guess = field + 1;
                 member(doc, &mut builder.item, field, &mut self.notes)?;
