@@ -33,6 +33,7 @@ use crate::model::{
 use crate::source::{Listing, Source};
 
 pub use plan::{PlannedBatch, RETENTION_MS, expires_ms};
+pub use staging::shape_of as lake_shape;
 pub use stop::Stop;
 
 /// Settings of a run.
