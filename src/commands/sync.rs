@@ -70,6 +70,15 @@ type Loaded = (Config, Option<Vec<PlannedBatch>>);
 fn load(select: &SelectArgs, common: &CommonArgs, batches: Option<&Path>) -> Result<Loaded, Fault> {
     let config = load_config(select, common)?;
     let chosen = batches.map(read_batches).transpose()?;
+    let known =
+        |batch: &&PlannedBatch| config.accounts.iter().any(|a| a.service.account.as_str() == batch.account);
+    if let Some(foreign) = chosen.iter().flatten().find(|batch| !known(batch)) {
+        let message =
+            format!("it plans account {:.20}, which is not configured", foreign.account.escape_debug());
+        return Err(Fault::new(FaultKind::Config, Stage::Configure, message)
+            .of("--batches")
+            .advise("give it the plan of this configuration"));
+    }
     Ok((config, chosen))
 }
 
@@ -98,17 +107,22 @@ pub(super) fn run_accounts(
     };
     let keyrings: Vec<Keyring> = config.accounts.iter().map(keys).collect::<Result<_, _>>()?;
     let workshop = Workshop::open(&config.out, &config.work, config.lake.clone(), access)?;
-    let now = now_ms();
-    // Without --from, a part that was made late is wanted however old its scope is.
-    let scopes = Window { from_ms: select.from.unwrap_or(i64::MIN), to_ms: select.to.unwrap_or(i64::MAX) };
-    let scopes = if job.redo { whole_days(scopes) } else { scopes };
+    let window = Window {
+        from_ms: select.from.unwrap_or(now_ms() - DEFAULT_WINDOW_MS),
+        to_ms: select.to.unwrap_or(i64::MAX),
+    };
+    let wanted = if job.redo {
+        let days = whole_days(window);
+        Wanted { generated_from_ms: days.from_ms, scopes: days }
+    } else {
+        // Without --from, a part that was made late is wanted however old its scope is.
+        let from_ms = select.from.unwrap_or(i64::MIN);
+        Wanted { generated_from_ms: window.from_ms, scopes: Window { from_ms, ..window } }
+    };
     let options = RunOptions {
         work: config.work.clone(),
         limits: config.limits,
-        wanted: Wanted {
-            generated_from_ms: select.from.map_or(now - DEFAULT_WINDOW_MS, |_| scopes.from_ms),
-            scopes,
-        },
+        wanted,
         chosen: job.chosen,
         redo: job.redo,
         salvage: false,

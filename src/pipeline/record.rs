@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::{Run, now_ms};
+use crate::lake::fail_point;
 use crate::model::{
     Event, EventSink, Fault, FaultKind, Part, Scope, Stage, Stream, UtcDay, Window, format_ms, parse_time,
 };
@@ -222,6 +223,7 @@ impl Run<'_> {
                 format!("the record of the run is no JSON: {error}"),
             )
         })?;
+        fail_point("record");
         self.lake.store_run(times.started_ms, &json)
     }
 

@@ -40,7 +40,7 @@ use futures::future::BoxFuture;
 
 use crate::model::{AccountId, Fault, Part, Payload, Stream, Wanted};
 
-pub use data_access::DataAccess;
+pub use data_access::{DataAccess, read_listing};
 pub use folder::Folder;
 
 /// Lists and delivers the parts of one account.
@@ -61,6 +61,11 @@ pub trait Source: Send + Sync {
 
     /// The bytes of a listed part, whole and as received.
     fn fetch<'a>(&'a self, part: &'a Part) -> BoxFuture<'a, Result<Payload, Fault>>;
+
+    /// Whether the same part may arrive sound when it is fetched again. Not from a disk.
+    fn may_differ(&self) -> bool {
+        false
+    }
 }
 
 /// What a source has for a stream and window.

@@ -22,6 +22,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::Semaphore;
 use url::Url;
 
+pub use self::listing::read_listing;
 use self::listing::{Gathering, linked_streams};
 use self::requests::{Answer, Ask, Requests, Retries};
 use self::slices::{Slice, slices};
@@ -209,6 +210,10 @@ impl Source for DataAccess {
 
     fn fetch<'a>(&'a self, part: &'a Part) -> BoxFuture<'a, Result<Payload, Fault>> {
         Box::pin(self.fetch_part(part))
+    }
+
+    fn may_differ(&self) -> bool {
+        true
     }
 }
 
