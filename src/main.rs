@@ -5,6 +5,7 @@ use lp_archive::commands;
 
 fn main() {
     forbid_core_dumps();
+    keep_panics_quiet();
     let exit = match cli::parse(std::env::args_os()) {
         Err(nothing) => nothing.tell(),
         Ok(typed) => match typed.command {
@@ -19,6 +20,14 @@ fn main() {
         },
     };
     std::process::exit(exit.code());
+}
+
+/// A panic is a mistake of ours and costs one part. Its own words may quote what was read, so only its place is told.
+fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        eprintln!("lp-archive made a mistake{place}; please report this line");
+    }));
 }
 
 /// A core dump would hold keys and decrypted text.

@@ -124,7 +124,7 @@ fn to_json(found: &[StreamStatus], asked: &Asked, expiring: u64) -> Value {
                 "account": status.account.as_str(),
                 "stream": status.stream.resource(),
                 "listed": status.listed,
-                "fault": status.fault.as_ref().map(|fault| fault.kind.code()),
+                "fault": status.fault,
                 "archived": status.archived,
                 "salvaged": status.salvaged,
                 "quarantined": status.quarantined,
@@ -170,7 +170,7 @@ fn text(found: &[StreamStatus], asked: &Asked, expiring: u64) -> Vec<String> {
 fn stream_text(status: &StreamStatus, asked: &Asked) -> Vec<String> {
     let listed = match (&status.listed, &status.fault) {
         (Some(listed), _) => format!("{listed} listed"),
-        (None, Some(_)) => "not listed now".to_owned(),
+        (None, Some(fault)) => format!("not listed ({})", fault.replace('_', " ")),
         (None, None) => "never listed".to_owned(),
     };
     let by_last_run = if asked.offline && status.listed.is_some() { " by the last run" } else { "" };
@@ -187,6 +187,10 @@ fn stream_text(status: &StreamStatus, asked: &Asked) -> Vec<String> {
     }
     let mut lines = vec![first];
     let coverage = &status.coverage;
+    if !status.asked {
+        lines.push("  no run of `sync` has listed it, so nothing is proven of its hours".to_owned());
+        return lines;
+    }
     lines.push(format!(
         "  {} of {} hours since {} are proven to be listed whole",
         coverage.covered,

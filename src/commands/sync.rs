@@ -13,7 +13,7 @@ use crate::config::{AccountConfig, Config};
 use crate::decode::Keyring;
 use crate::exit::Exit;
 use crate::lake::Access;
-use crate::model::{Fault, FaultKind, Stage, Window, format_ms};
+use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, format_ms};
 use crate::pipeline::{Plan, PlannedBatch, Run, RunOptions};
 use crate::report::Reporter;
 use crate::source::DataAccess;
@@ -107,14 +107,22 @@ pub(super) fn run_accounts(
     };
     let keyrings: Vec<Keyring> = config.accounts.iter().map(keys).collect::<Result<_, _>>()?;
     let workshop = Workshop::open(&config.out, &config.work, config.lake.clone(), access)?;
-    let now = now_ms();
+    let window = Window {
+        from_ms: select.from.unwrap_or(now_ms() - DEFAULT_WINDOW_MS),
+        to_ms: select.to.unwrap_or(i64::MAX),
+    };
+    let wanted = if job.redo {
+        let days = whole_days(window);
+        Wanted { generated_from_ms: days.from_ms, scopes: days }
+    } else {
+        // Without --from, a part that was made late is wanted however old its scope is.
+        let from_ms = select.from.unwrap_or(i64::MIN);
+        Wanted { generated_from_ms: window.from_ms, scopes: Window { from_ms, ..window } }
+    };
     let options = RunOptions {
         work: config.work.clone(),
         limits: config.limits,
-        window: Window {
-            from_ms: select.from.unwrap_or(now - DEFAULT_WINDOW_MS),
-            to_ms: select.to.unwrap_or(i64::MAX),
-        },
+        wanted,
         chosen: job.chosen,
         redo: job.redo,
         salvage: false,
@@ -145,6 +153,13 @@ pub(super) fn run_accounts(
         }
     }
     Ok(())
+}
+
+/// The UTC days that a window touches: an entry is of one day, and is archived anew as a whole.
+fn whole_days(window: Window) -> Window {
+    let day_after = |ms: i64| UtcDay(UtcDay::of_ms(ms.saturating_sub(1)).0.saturating_add(1)).start_ms();
+    let to_ms = if window.to_ms == i64::MAX { i64::MAX } else { day_after(window.to_ms) };
+    Window { from_ms: UtcDay::of_ms(window.from_ms).start_ms(), to_ms }
 }
 
 /// Reads lines of `plan --json` from a file, or from standard input for `-`.
@@ -207,5 +222,23 @@ fn show_plan(plan: &Plan, as_json: bool, listed_whole: bool) {
             planned.stream,
             planned.parts.len()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redo_is_of_whole_days() {
+        const DAY: i64 = 86_400_000;
+        for ((from, to), days) in [
+            ((DAY, 2 * DAY), (DAY, 2 * DAY)),
+            ((DAY + 1, 2 * DAY + 1), (DAY, 3 * DAY)),
+            ((2 * DAY - 1, i64::MAX), (DAY, i64::MAX)),
+        ] {
+            let window = whole_days(Window { from_ms: from, to_ms: to });
+            assert_eq!((window.from_ms, window.to_ms), days);
+        }
     }
 }

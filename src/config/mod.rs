@@ -83,7 +83,6 @@ pub struct LakeConfig {
     pub out: String,
     pub work: WorkOptions,
     pub lake: LakeOptions,
-    pub warnings: Vec<String>,
 }
 
 /// What the configuration is made of.
@@ -150,7 +149,7 @@ impl Config {
         let mut layers = gather(inputs)?;
         let Archive { out, work, lake, .. } = read_archive(&mut layers);
         match (layers.fault(), out) {
-            (None, Some(out)) => Ok(LakeConfig { out, work, lake, warnings: layers.warnings }),
+            (None, Some(out)) => Ok(LakeConfig { out, work, lake }),
             (fault, _) => Err(fault.unwrap_or_else(incomplete)),
         }
     }
@@ -297,7 +296,7 @@ fn read_archive(layers: &mut Layers) -> Archive {
         max_ratio: layers.whole("limits.max_ratio", limit_default.max_ratio, 1..=1_000_000),
         max_record_bytes: usize::try_from(layers.size(
             "limits.max_record",
-            limit_default.max_record_bytes as u64,
+            split.record,
             1,
         ))
         .unwrap_or(usize::MAX),

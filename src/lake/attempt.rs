@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+use super::fail_point;
 use super::ledger::{Entry, ObjectEntry, PartEntry};
 use super::objects::Objects;
 use super::parquet::{Placement, TableShape};
@@ -143,7 +144,10 @@ impl Attempt {
         let path = self.objects.name.entry();
         let unsettled = |fault: Fault| fault.of(self.label()).advise("run again: the next run settles it");
         let mut failure = None;
-        let owner = match store.create(&path, json) {
+        fail_point("entry");
+        let created = store.create(&path, json);
+        fail_point("committed");
+        let owner = match created {
             Ok(Created::Made) => Some(self.token().to_owned()),
             Ok(Created::Exists) => self.owner(&path).map_err(unsettled)?,
             Err(fault) => {
@@ -186,6 +190,7 @@ impl Attempt {
 
     /// Removes all objects, then the note.
     fn clear(&self) -> Result<(), Fault> {
+        fail_point("uncommitted");
         if self.objects.discard(None)? { self.objects.note.remove() } else { Ok(()) }
     }
 

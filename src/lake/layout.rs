@@ -15,6 +15,8 @@ pub(super) const LAKE: &str = "_lp_archive/lake.json";
 /// Folder in which a local lake stages files before they are renamed into place.
 pub(super) const STAGING: &str = "_lp_archive/staging";
 
+/// Folder of parts kept as received.
+pub(super) const RAW: &str = "_lp_archive/raw/";
 /// Folder of the ledger: a folder per account in it.
 pub(super) const LEDGER: &str = "_lp_archive/ledger/v1";
 
@@ -95,7 +97,7 @@ pub(super) fn pending_folder(account: &AccountId) -> String {
 /// Path of a part kept as received, without extension: `.bin` holds its bytes, `.json` the reason.
 pub(super) fn raw(part: &PartId, scope: Scope) -> String {
     let day = UtcDay::of_ms(scope.start_ms);
-    format!("_lp_archive/raw/{}/{}/{day}/{}", part.account, part.stream, safe_name(&part.name))
+    format!("{RAW}{}/{}/{day}/{}", part.account, part.stream, safe_name(&part.name))
 }
 
 /// Day of a run's record; `None` for anything else.

@@ -54,6 +54,7 @@ use tokio::runtime::Handle;
 use crate::model::{AccountId, Fault, FaultKind, LakeOptions, PartId, Payload, Scope, Stage, Stream, UtcDay};
 
 mod attempt;
+mod fail_point;
 mod history;
 mod layout;
 mod ledger;
@@ -71,6 +72,7 @@ mod tests;
 mod verify;
 
 pub use attempt::{Attempt, EntryDraft, ObjectSet, Outcome};
+pub use fail_point::fail_point;
 pub use history::Committed;
 pub use ledger::PartEntry;
 pub use parquet::{ColumnHint, Placement, TableShape};
@@ -142,7 +144,8 @@ impl Lake {
             options,
             access,
             held: Arc::default(),
-            piece_bytes: if folder { objects::FOLDER_PIECE_BYTES } else { objects::PIECE_BYTES },
+            piece_bytes: fail_point::piece_bytes()
+                .unwrap_or(if folder { objects::FOLDER_PIECE_BYTES } else { objects::PIECE_BYTES }),
             process: Process::own().clone(),
         };
         if let Some(store) = &lake.store {
@@ -311,6 +314,7 @@ fn claim(store: &Store, found: Option<bytes::Bytes>) -> Result<(), Fault> {
         None => {
             let json = bytes::Bytes::from(json!({ "format": FORMAT }).to_string());
             store.create(layout::LAKE, json.clone())?;
+            fail_point("claim");
             // Another run may have been first, with another program.
             check_format(store)?.unwrap_or(json)
         }

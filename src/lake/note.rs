@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
+use super::fail_point;
 use super::layout::AttemptName;
 use super::lock;
 use super::process::Process;
@@ -141,7 +142,9 @@ impl NoteKeeper {
             Fault::new(FaultKind::Internal, Stage::Write, format!("the pending note is no JSON: {error}"))
         })?;
         state.1 = true;
+        fail_point("note");
         self.store.put(&self.path, json.into())?;
+        fail_point("noted");
         state.0 = next;
         Ok(())
     }

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeSet;
 
+use super::fail_point;
 use super::layout::{self, AttemptName};
 use super::ledger::{Entry, PartEntry};
 use super::store::Store;
@@ -29,6 +30,7 @@ pub(super) fn finish(store: &Store, name: &AttemptName, entry: &Entry) -> Result
                     .of(path)
                     .advise("restore this file from a backup of the lake"));
             }
+            fail_point("replace");
             if store.size(&object.path)?.is_some() {
                 store.delete(&object.path)?;
                 deleted += 1;

@@ -19,7 +19,7 @@ use super::redo::Redo;
 use super::staging::Staging;
 use super::workers::{PartResult, Tools, read_part};
 use super::{Run, now_ms};
-use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome};
+use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome, fail_point};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage};
 
 /// How often a batch is done anew because others committed first.
@@ -200,15 +200,37 @@ impl<'r, 'l> Try<'r, 'l> {
             return;
         }
         let Received { part, payload, .. } = received;
+        fail_point("fetched");
         self.run.events.emit(Event::Fetched { part: part.id.name.clone(), bytes: payload.len() });
-        // A panic is a mistake of ours; it costs this part, not the night.
-        let read = catch_unwind(AssertUnwindSafe(|| self.read_and_keep(part, payload, shared)));
-        let fault = match read {
-            Ok(Ok(())) => return,
-            Ok(Err(fault)) => fault,
-            Err(_) => super::staging::internal(&"reading it failed unexpectedly"),
+        let Err(fault) = self.guarded(part, payload, shared) else { return };
+        let Some(again) = self.fetch_again(part, &fault) else {
+            return self.fail(part, Some(payload), fault);
         };
-        self.fail(part, Some(payload), fault);
+        if let Err(fault) = self.guarded(part, &again, shared) {
+            self.fail(part, Some(&again), fault);
+        }
+    }
+
+    /// A panic is a mistake of ours; it costs this part, not the night.
+    fn guarded(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
+        catch_unwind(AssertUnwindSafe(|| self.read_and_keep(part, payload, shared)))
+            .unwrap_or_else(|_| Err(super::staging::internal(&"reading it failed unexpectedly")))
+    }
+
+    /// Once more what arrived damaged or mixed up: it may be the network. `None`: no use, or it did not
+    /// arrive at all, and what came first is to be kept.
+    fn fetch_again(&self, part: &Part, fault: &Fault) -> Option<Payload> {
+        let mendable = matches!(fault.kind, FaultKind::Damaged | FaultKind::WrongType);
+        if !mendable || !self.run.source.may_differ() || self.is_fatal() {
+            return None;
+        }
+        self.run.events.emit(Event::Retrying {
+            unit: part.id.name.clone(),
+            attempt: 2,
+            pause_ms: 0,
+            reason: fault.message.clone(),
+        });
+        self.run.runtime.block_on(self.run.stop.or(self.run.source.fetch(part))).ok()?.ok()
     }
 
     fn read_and_keep(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
@@ -240,6 +262,7 @@ impl<'r, 'l> Try<'r, 'l> {
             let kept = Fault::new(FaultKind::Cancelled, Stage::Commit, "kept by [archive] raw = \"always\"");
             self.run.lake.store_raw(&part.id, part.scope, payload, &kept)?;
         }
+        fail_point("read");
         if result.entry.salvaged {
             let message = format!(
                 "{}: only what could be read of it is archived ({}); a sound copy replaces it with --redo",
@@ -248,6 +271,7 @@ impl<'r, 'l> Try<'r, 'l> {
             self.run.events.emit(Event::Warning { message });
         }
         let own = staging.keep(shared)?;
+        fail_point("kept");
         self.run.events.emit(Event::PartDone {
             part: part.id.name.clone(),
             bytes_json: result.totals.bytes_json,

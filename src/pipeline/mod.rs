@@ -12,6 +12,7 @@
 mod batch;
 mod budget;
 mod coverage;
+pub mod fuzzing;
 mod parse;
 mod plan;
 mod record;
@@ -31,7 +32,7 @@ use crate::decode::Keyring;
 use crate::lake::{Archived, Lake};
 use crate::model::{
     Batch, DecodeLimits, Event, EventSink, Fault, FaultKind, Part, Remedy, Scope, Stage, Stream, UtcDay,
-    Window, WorkOptions,
+    Wanted, WorkOptions,
 };
 use crate::source::{Listing, Source};
 
@@ -48,8 +49,7 @@ pub use stop::Stop;
 pub struct RunOptions {
     pub work: WorkOptions,
     pub limits: DecodeLimits,
-    /// Bounds the parts' scope starts.
-    pub window: Window,
+    pub wanted: Wanted,
     /// Do only parts that are named here.
     pub chosen: Option<Vec<PlannedBatch>>,
     /// Archive anew what is archived, where every part of an entry is at hand.
@@ -84,6 +84,9 @@ pub struct Plan {
     names: HashMap<Stream, HashSet<String>>,
 }
 
+/// A stream and its listing, or why there is none.
+type Answer = (Stream, Result<Listing, Fault>);
+
 impl Run<'_> {
     /// Archives everything that is listed and not archived yet.
     ///
@@ -103,6 +106,10 @@ impl Run<'_> {
         times.listing_ended_ms = now_ms();
         let noted = Arc::new(Noted::new(self.events.clone()));
         let done = self.with_events(noted.clone()).archive(&plan);
+        if done.as_ref().is_err_and(|fault| fault.kind == FaultKind::Destination) {
+            // There is no place for a record.
+            return done;
+        }
         // A run that was cut short has listed all the same; the fault that ended it is the one to tell.
         let recorded = self.record(&times, &plan.listed, &noted, done.is_ok());
         done.and(recorded)
@@ -137,7 +144,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// What stops the run.
-    fn list(&self) -> Result<Vec<(Stream, Result<Listing, Fault>)>, Fault> {
+    fn list(&self) -> Result<Vec<Answer>, Fault> {
         let streams = match self.wait(self.source.streams())? {
             Ok(streams) => streams,
             Err(fault) if fault.kind.remedy() == Remedy::StopRun => return Err(fault),
@@ -151,9 +158,9 @@ impl Run<'_> {
             self.events.emit(Event::ListingStarted {
                 account: self.source.account().to_string(),
                 stream: *stream,
-                window: self.options.window,
+                window: self.options.wanted.span(),
             });
-            self.source.list(*stream, self.options.window)
+            self.source.list(*stream, self.options.wanted)
         })))?;
         let fatal = |listing: &Result<Listing, Fault>| {
             listing.as_ref().err().filter(|fault| fault.kind.remedy() == Remedy::StopRun).cloned()
@@ -258,7 +265,7 @@ impl Run<'_> {
     /// Adds what is to be archived anew of a stream.
     fn plan_redo(&self, stream: Stream, parts: &[Part], plan: &mut Plan) -> Result<(), Fault> {
         let account = self.source.account();
-        let window = self.options.window;
+        let window = self.options.wanted.span();
         // The service is asked for all of a window; of files on disk only those given are meant.
         let all = self.source.lists_all();
         let given = || parts.iter().map(|part| UtcDay::of_ms(part.scope.start_ms));

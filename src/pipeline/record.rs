@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::{Run, now_ms};
+use crate::lake::fail_point;
 use crate::model::{
     Event, EventSink, Fault, FaultKind, Part, Scope, Stage, Stream, UtcDay, Window, format_ms, parse_time,
 };
@@ -190,7 +191,7 @@ impl Run<'_> {
         for one in listed {
             streams.insert(one.stream.to_string(), self.stream_record(one, noted)?);
         }
-        let window = self.options.window;
+        let window = self.options.wanted.span();
         let record = Record {
             version: VERSION,
             account: self.source.account().to_string(),
@@ -216,6 +217,7 @@ impl Run<'_> {
                 format!("the record of the run is no JSON: {error}"),
             )
         })?;
+        fail_point("record");
         self.lake.store_run(times.started_ms, &json)
     }
 

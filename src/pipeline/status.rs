@@ -23,8 +23,10 @@ pub struct StreamStatus {
     pub stream: Stream,
     /// Parts listed: now, or by the last run. `None`: never, or the listing failed.
     pub listed: Option<u64>,
-    /// Why it could not be listed now.
-    pub fault: Option<Fault>,
+    /// Whether the service was ever asked for it by a run, or is now.
+    pub asked: bool,
+    /// Why it could not be listed, now or by the last run that listed it not whole: the fault's word.
+    pub fault: Option<String>,
     /// Parts in the ledger, those that are not listed any more among them.
     pub archived: u64,
     /// Of these, damaged parts of which only what could be read is archived.
@@ -53,7 +55,8 @@ impl StreamStatus {
         let parts = self.failed.iter().filter(|part| part.expires_ms <= before_ms).count() as u64;
         let gaps = self.coverage.gaps.iter();
         let due = |expires: i64| now_ms < expires && expires <= before_ms;
-        let gaps = gaps.filter(|gap| self.listed.is_none() && due(gap.expires_ms())).count() as u64;
+        let untold = self.asked && self.listed.is_none();
+        let gaps = gaps.filter(|gap| untold && due(gap.expires_ms())).count() as u64;
         parts + gaps
     }
 }
@@ -64,7 +67,7 @@ impl Run<'_> {
     /// # Errors
     /// What stops the run; a stream that cannot be listed is an event.
     pub fn status(&self, proven: Window) -> Result<Vec<StreamStatus>, Fault> {
-        let (account, window) = (self.source.account(), self.options.window);
+        let (account, window) = (self.source.account(), self.options.wanted.span());
         let look = Look { lake: self.lake, account, window, proven };
         let mut found = Vec::new();
         let listings = self.list()?;
@@ -114,7 +117,7 @@ pub fn recorded_status(
     let mut found = Vec::new();
     for stream in Stream::ALL {
         let status = look.at(stream, None, &records)?;
-        if status.archived > 0 || records.last(stream).is_some() {
+        if status.archived > 0 || status.asked {
             found.push(status);
         }
     }
@@ -147,6 +150,12 @@ impl Records {
         of_stream.filter(|of| of.whole).map(|of| (of.listed, of.failed.as_slice())).next()
     }
 
+    /// Why the last run that was to list the stream could not.
+    fn refusal(&self, stream: Stream) -> Option<String> {
+        let last = self.0.iter().rev().find_map(|record| record.streams.get(stream.resource()));
+        last.filter(|of| !of.whole).map(|of| of.reason.clone())
+    }
+
     /// Why parts could not be archived, by name; the last reason counts.
     fn reasons(&self, stream: Stream) -> HashMap<&str, &str> {
         let of_stream = self.0.iter().filter_map(|record| record.streams.get(stream.resource()));
@@ -175,8 +184,8 @@ impl Look<'_> {
         let entries = self.lake.committed(self.account, stream, first, last)?;
         let (listing, fault) = match listing {
             Some(Ok(listing)) => (Some(Ok(listing)), None),
-            Some(Err(fault)) => (None, Some(fault)),
-            None => (records.last(stream).map(Err), None),
+            Some(Err(fault)) => (None, Some(fault.kind.code().to_owned())),
+            None => (records.last(stream).map(Err), records.refusal(stream)),
         };
         let listed = listing.as_ref().map(|listing| match listing {
             Ok(listing) => listing.parts.len() as u64,
@@ -202,6 +211,7 @@ impl Look<'_> {
             account: self.account.clone(),
             stream,
             listed,
+            asked: listed.is_some() || fault.is_some(),
             fault,
             archived: within().count() as u64,
             salvaged: within().filter(|part| part.salvaged).count() as u64,

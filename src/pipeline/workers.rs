@@ -29,6 +29,9 @@ const SALVAGE_STEP_BYTES: usize = 1024;
 /// Bytes of rejected text at which it is handed on.
 const REJECT_BYTES: usize = 4 << 20;
 
+/// What a reject takes beside its text: a file can hold millions of tiny ones.
+const REJECT_OVERHEAD: usize = 256;
+
 /// What every part of a batch is worked on with.
 #[derive(Clone, Copy)]
 pub struct Tools<'a> {
@@ -198,7 +201,8 @@ impl Work<'_> {
             let mut totals = lock(&self.findings);
             totals.rejected += found.rejects.len() as u64;
             totals.wrong_type += found.wrong_type;
-            totals.reject_bytes += found.rejects.iter().map(|reject| reject.raw.len()).sum::<usize>();
+            totals.reject_bytes +=
+                found.rejects.iter().map(|reject| reject.raw.len() + REJECT_OVERHEAD).sum::<usize>();
             totals.rejects.extend(found.rejects);
             if totals.reject_bytes < REJECT_BYTES {
                 return Ok(());

@@ -120,8 +120,8 @@ fn sync_replaces_the_days_asked_for_while_they_are_listed() {
     scene.service.set_files(Vec::new());
     let kept = objects(&scene.lake);
     let done = scene.sync(&["--redo", "--from", &from]).exits(0);
-    let warnings = done.summary()["warnings"].as_array().unwrap().len();
-    assert_eq!(warnings, counting(&scene.lake).len(), "{}", done.stdout);
+    let warnings = done.summary()["warnings"].to_string();
+    assert_eq!(warnings.matches("is left as it is").count(), counting(&scene.lake).len(), "{}", done.stdout);
     assert_eq!(objects(&scene.lake), kept);
     assert!(
         kept.keys().any(|path| before.contains_key(path)),
@@ -135,13 +135,13 @@ fn sync_replaces_the_days_asked_for_while_they_are_listed() {
 #[test]
 fn a_killed_redo_is_finished_by_the_next_run() {
     let temporary = tempfile::tempdir().unwrap();
-    let (inputs, lake) = two_batches(temporary.path(), "8MiB", 23);
+    let (inputs, lake) = two_batches(temporary.path(), "3MiB", 23);
     let rows = is_sound(&lake, &[&inputs]);
     let started = Instant::now();
     convert(&lake, &[&inputs], &["--redo"]).exits(0);
     let whole = started.elapsed();
     let mut killed = 0;
-    for step in 1..=12 {
+    for step in 1..=8 {
         let mut child = command()
             .args(["convert", "--redo", "--account", ACCOUNT, "--quiet", "--out"])
             .args([&lake, &inputs])
@@ -149,16 +149,16 @@ fn a_killed_redo_is_finished_by_the_next_run() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        thread::sleep(whole * step / 12);
+        thread::sleep(whole * step / 8);
         killed += u32::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
-        if step % 3 == 0 {
+        if step % 4 == 0 {
             convert(&lake, &[&inputs], &[]).exits(0);
             assert_eq!(is_sound(&lake, &[&inputs]), rows, "after kill {step}");
         }
     }
-    assert!(killed > 3, "only {killed} runs were killed: the input is too small");
+    assert!(killed > 2, "only {killed} runs were killed: the input is too small");
 }
 
 #[test]

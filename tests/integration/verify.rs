@@ -89,6 +89,20 @@ fn missing_changed_and_extra_objects_are_named() {
     );
 }
 
+#[test]
+fn what_is_missing_or_changed_is_mended_by_a_redo() {
+    let temporary = tempfile::tempdir().unwrap();
+    let lake = lake_of_samples(temporary.path());
+    let inputs = temporary.path().join("samples");
+    let paths: Vec<PathBuf> = objects(&lake).into_keys().collect();
+    fs::remove_file(lake.join(&paths[0])).unwrap();
+    fs::write(lake.join(&paths[5]), "no Parquet").unwrap();
+    verify(&lake, &["--deep"]).exits(3);
+    convert(&lake, &[&inputs], &["--redo"]).exits(0);
+    verify(&lake, &["--deep"]).exits(0);
+    super::program::compare(&lake, &[&inputs], &[]);
+}
+
 /// One byte anywhere: the deep look finds it, wherever it is.
 #[test]
 fn every_flipped_byte_is_found() {
@@ -145,7 +159,8 @@ fn entries_that_do_not_add_up_or_cannot_be_read_are_found() {
     let path =
         entry_paths(&lake).into_iter().find(|path| path.to_str().unwrap().contains("engagement")).unwrap();
     let whole = fs::read_to_string(&path).unwrap();
-    let spoil: [(&str, fn(&mut Value)); 6] = [
+    type Spoil = (&'static str, fn(&mut Value));
+    let spoil: [Spoil; 6] = [
         ("counts", |entry| entry["parts"][0]["rejects"] = 1.into()),
         ("counts", |entry| entry["totals"]["records"] = 7.into()),
         ("counts", |entry| entry["totals"]["rows"]["messages"] = 7.into()),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::super::parquet::{append_row_group, close_writer};
 use super::super::store::Upload;
-use super::super::{hexadecimal, lock};
+use super::super::{fail_point, hexadecimal, lock};
 use super::{Object, Objects, Phase, State, Work};
 use crate::model::Fault;
 
@@ -72,6 +72,7 @@ impl Objects {
                 }
                 let upload = Arc::new(self.store.begin_upload(&object.path)?);
                 state.upload = Some(upload.clone());
+                fail_point("upload");
                 if let Some(id) = upload.id() {
                     self.note.name_upload(&object.path, id)?;
                 }
@@ -95,6 +96,7 @@ impl Objects {
         for (index, piece) in (first..).zip(pieces) {
             let bytes = piece.len() as u64;
             self.store.put_piece(upload, index, offset, piece)?;
+            fail_point("piece");
             offset += bytes;
         }
         Ok(())

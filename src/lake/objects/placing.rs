@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::super::lock;
+use super::super::{fail_point, lock};
 use super::super::parquet::TableShape;
 use super::{Object, Objects, Phase};
 use crate::model::{Fault, FaultKind, Stage, UtcDay};
@@ -111,11 +111,13 @@ impl Objects {
             return Ok(());
         }
         state.attempted = true;
+        fail_point("object");
         match (&state.upload, &state.tail) {
             (Some(upload), _) => self.store.complete(upload, &object.path)?,
             (None, Some(tail)) => self.store.put(&object.path, tail.clone())?,
             (None, None) => return Ok(()),
         }
+        fail_point("placed");
         let found = self.store.size(&object.path)?;
         if found != Some(state.size) {
             let message = format!("{} bytes were sent, but the store holds {found:?}", state.size);

@@ -245,7 +245,13 @@ pub(super) fn compare<'k>(
 pub(super) fn finding(object: &Expected, kind: FindingKind, expected: &str, found: &str) -> Finding {
     let advice = match kind {
         FindingKind::Twice => "look at both entries".to_owned(),
-        _ => format!("{RESTORE}, or archive the day of {} anew with --redo", object.entry),
+        _ => {
+            let day = object.footer.get("day").map_or("", String::as_str);
+            format!(
+                "{RESTORE}, or archive {day} anew: `sync --redo --from {day}` while the service lists its parts, \
+                 `convert --redo` from files that were kept"
+            )
+        }
     };
     Finding {
         path: object.path.clone(),
