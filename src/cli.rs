@@ -69,6 +69,11 @@ Examples:
   lp-archive demo
   lp-archive demo --write-files data --size 1GiB     sample files only, for benchmarks")]
     Demo(DemoArgs),
+    /// Try each step of a run, from the configuration to the lake, and say what to mend; leaves nothing behind
+    #[command(after_help = with_codes("Examples:
+  lp-archive doctor
+  lp-archive doctor -c prod.toml --json"))]
+    Doctor(DoctorArgs),
 }
 
 /// Flags that every command takes.
@@ -244,6 +249,13 @@ pub struct DemoArgs {
     pub port_file: Option<PathBuf>,
 }
 
+#[derive(Args, Clone, Debug, Default)]
+pub struct DoctorArgs {
+    /// File of settings; default: LP_ARCHIVE_CONFIG, else ./lp-archive.toml, else environment variables alone
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
 /// Why there is nothing to do: help or version was asked for, or what was typed makes no sense.
 #[derive(Debug)]
 pub struct NothingToDo(clap::Error);
@@ -280,6 +292,7 @@ fn main_help() -> String {
         "First steps:
   lp-archive demo                 see it all work on this machine
   lp-archive config init          write a configuration to fill in
+  lp-archive doctor               see whether it can work, and what to mend
   lp-archive plan                 what would be archived
   lp-archive sync                 archive it; run this from a scheduler, every night",
     )

@@ -11,6 +11,7 @@ fn main() {
             Command::Config(command) => commands::config::run(command, typed.common),
             Command::Convert(args) => commands::convert::run(args, typed.common),
             Command::Demo(args) => commands::demo::run(args, typed.common),
+            Command::Doctor(args) => commands::doctor::run(args, typed.common),
             Command::Plan(args) => commands::sync::plan(args, typed.common),
             Command::Schema(args) => commands::schema::run(args, typed.common),
             Command::Sync(args) => commands::sync::sync(args, typed.common),

@@ -13,6 +13,7 @@ mod archive;
 pub mod config;
 pub mod convert;
 pub mod demo;
+pub mod doctor;
 pub mod schema;
 pub mod sync;
 

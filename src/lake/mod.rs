@@ -57,6 +57,7 @@ mod ledger;
 mod note;
 mod objects;
 mod parquet;
+mod probe;
 mod process;
 mod raw;
 mod recover;
@@ -68,6 +69,7 @@ mod tests;
 pub use attempt::{Attempt, EntryDraft, ObjectSet, Outcome};
 pub use ledger::PartEntry;
 pub use parquet::{ColumnHint, Placement, TableShape};
+pub use probe::Probed;
 pub use recover::Recovered;
 
 use layout::AttemptName;
@@ -291,14 +293,19 @@ fn claim(store: &Store, found: Option<bytes::Bytes>) -> Result<(), Fault> {
     };
     match store.create(layout::LAKE, json)? {
         Created::Exists => Ok(()),
-        Created::Made => Err(Fault::new(
-            FaultKind::Destination,
-            Stage::Configure,
-            "the store does not know create-if-absent (it ignores If-None-Match: *), so two runs could archive the same part twice",
-        )
-        .of(store.place())
-        .advise("use a store with conditional writes, or a newer version of this one")),
+        Created::Made => Err(no_create_if_absent(store)),
     }
+}
+
+/// The fault of a store on which two runs would not see each other.
+fn no_create_if_absent(store: &Store) -> Fault {
+    Fault::new(
+        FaultKind::Destination,
+        Stage::Configure,
+        "the store does not know create-if-absent (it ignores If-None-Match: *), so two runs could archive the same part twice",
+    )
+    .of(store.place())
+    .advise("use a store with conditional writes, or a newer version of this one")
 }
 
 /// 16 hexadecimal digits, different every time.

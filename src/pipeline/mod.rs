@@ -11,6 +11,7 @@
 
 mod batch;
 mod budget;
+mod inspect;
 mod parse;
 mod plan;
 mod staging;
@@ -32,6 +33,7 @@ use crate::model::{
 };
 use crate::source::{Listing, Source};
 
+pub use inspect::{Inspected, inspect};
 pub use plan::{PlannedBatch, RETENTION_MS, expires_ms};
 pub use stop::Stop;
 

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+pub use figures::{bytes as bytes_text, counted};
 pub use log::start_log;
 pub use sentences::{Level, printable};
 pub use summary::{FailedUnit, Failure, StreamSummary, Summary};

@@ -40,7 +40,7 @@ use futures::future::BoxFuture;
 
 use crate::model::{AccountId, Fault, Part, Payload, Stream, Window};
 
-pub use data_access::DataAccess;
+pub use data_access::{DataAccess, Probe};
 pub use folder::Folder;
 
 /// Lists and delivers the parts of one account.

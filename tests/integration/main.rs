@@ -11,6 +11,7 @@
 mod convert;
 mod decode;
 mod demo;
+mod doctor;
 mod gnupg;
 mod lake;
 mod oddities;

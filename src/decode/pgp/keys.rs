@@ -139,7 +139,7 @@ impl Keyring {
     }
 
     /// Key ids in hexadecimal, for errors.
-    pub(super) fn held(&self) -> String {
+    pub fn held(&self) -> String {
         if self.keys.is_empty() {
             return "none".to_owned();
         }
