@@ -146,6 +146,9 @@ pub struct SyncArgs {
     /// Do these batches only: lines of `plan --json`, from a file or stdin (-)
     #[arg(long, value_name = "FILE|-")]
     pub batches: Option<PathBuf>,
+    /// Write the run's figures to this file, for Prometheus (node_exporter's textfile collector)
+    #[arg(long, value_name = "PATH")]
+    pub metrics_file: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug, Default)]
@@ -168,6 +171,9 @@ pub struct ConvertArgs {
     /// File with the keys' passphrase; or the variable LP_ARCHIVE_PGP_PASSPHRASE
     #[arg(long, value_name = "FILE")]
     pub pgp_passphrase_file: Option<String>,
+    /// Write the run's figures to this file, for Prometheus (node_exporter's textfile collector)
+    #[arg(long, value_name = "PATH")]
+    pub metrics_file: Option<PathBuf>,
     /// Files and folders
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,

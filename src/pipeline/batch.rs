@@ -7,7 +7,7 @@
 //! A part that fails is kept under `raw/` and left out; the others are committed. When somebody else
 //! took the entry's number, the ledger is read again and what is still missing is done anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,11 +24,17 @@ use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Rem
 /// How often a batch is done anew because others committed first.
 const MAX_RACES: u32 = 20;
 
-/// Does a batch, in as many attempts as its size asks for. `number`: of the next ledger entry.
+/// Does a batch, in as many attempts as its size asks for. `number`: of the next ledger entry. `archived`:
+/// takes the names of the parts that are archived now, by this run or by another.
 ///
 /// # Errors
 /// What stops the run, or this batch; parts that fail alone are events.
-pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fault> {
+pub fn run_batch(
+    run: &Run<'_>,
+    batch: &Batch,
+    mut number: u32,
+    archived: &mut HashSet<String>,
+) -> Result<(), Fault> {
     let mut left = batch.parts.clone();
     let mut races = 0;
     while !left.is_empty() {
@@ -36,7 +42,8 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
         let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
         let tried = Try::new(run, batch, attempt).go(&left)?;
         match tried {
-            Tried::Done { rest } => {
+            Tried::Done { committed, rest } => {
+                archived.extend(committed);
                 left = rest;
                 number += 1;
             }
@@ -51,9 +58,10 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
                     .of(label(batch))
                     .advise("let one run at a time write to a lake"));
                 }
-                let archived = run.lake.archived(&batch.account, batch.stream, batch.day, batch.day)?;
-                left.retain(|part| !archived.parts.contains(&part.id.name));
-                number = archived.next_number(batch.day);
+                let found = run.lake.archived(&batch.account, batch.stream, batch.day, batch.day)?;
+                left.retain(|part| !found.parts.contains(&part.id.name));
+                number = found.next_number(batch.day);
+                archived.extend(found.parts);
             }
         }
     }
@@ -68,6 +76,8 @@ fn label(batch: &Batch) -> String {
 enum Tried {
     /// Committed (or nothing was sound); these parts did not fit in any more.
     Done {
+        /// Names of the parts that are archived now.
+        committed: Vec<String>,
         rest: Vec<Part>,
     },
     LostRace,
@@ -115,7 +125,7 @@ impl<'r, 'l> Try<'r, 'l> {
         let rest = parts.get(taken..).unwrap_or_default().to_vec();
         if done.parts.is_empty() {
             attempt.abandon(done.sets)?;
-            return Ok(Tried::Done { rest });
+            return Ok(Tried::Done { committed: Vec::new(), rest });
         }
         done.parts.sort_by(|a, b| (a.entry.scope, &a.entry.name).cmp(&(b.entry.scope, &b.entry.name)));
         let mut totals = RunTotals::default();
@@ -124,6 +134,7 @@ impl<'r, 'l> Try<'r, 'l> {
             totals.add(&part.totals);
             schema_versions.extend(part.schema_versions.iter().cloned());
         }
+        let committed = done.parts.iter().map(|part| part.entry.name.clone()).collect();
         let draft = EntryDraft {
             parts: done.parts.into_iter().map(|part| part.entry).collect(),
             schema_versions,
@@ -140,7 +151,7 @@ impl<'r, 'l> Try<'r, 'l> {
                     day: batch.day.to_string(),
                     totals,
                 });
-                Ok(Tried::Done { rest })
+                Ok(Tried::Done { committed, rest })
             }
         }
     }

@@ -18,7 +18,7 @@ mod staging;
 mod stop;
 mod workers;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -68,6 +68,8 @@ pub struct Plan {
     archived: HashMap<Stream, Archived>,
     /// Parts listed per stream; only streams whose listing was whole and without bad entries.
     listed: Vec<(Stream, u64)>,
+    /// Entries of each listed stream that cannot be used.
+    unusable: Vec<(Stream, u64)>,
 }
 
 impl Run<'_> {
@@ -85,10 +87,13 @@ impl Run<'_> {
             });
         }
         let plan = self.plan()?;
-        for batch in &plan.batches {
+        let mut archived = HashSet::new();
+        let done = plan.batches.iter().try_for_each(|batch| {
             self.stop.check()?;
-            self.one_batch(batch, &plan)?;
-        }
+            self.one_batch(batch, &plan, &mut archived)
+        });
+        self.tell_unarchived(&plan, &archived);
+        done?;
         self.record(started_ms, &plan)
     }
 
@@ -141,6 +146,7 @@ impl Run<'_> {
         for message in listing.warnings {
             self.events.emit(Event::Warning { message });
         }
+        plan.unusable.push((stream, listing.entry_faults.len() as u64));
         let whole = listing.entry_faults.is_empty();
         for fault in listing.entry_faults {
             let part = fault.unit.clone().unwrap_or_else(|| format!("{account}/{stream}"));
@@ -169,7 +175,7 @@ impl Run<'_> {
         Ok(parts)
     }
 
-    fn one_batch(&self, batch: &Batch, plan: &Plan) -> Result<(), Fault> {
+    fn one_batch(&self, batch: &Batch, plan: &Plan, archived: &mut HashSet<String>) -> Result<(), Fault> {
         self.events.emit(Event::BatchStarted {
             account: batch.account.to_string(),
             stream: batch.stream,
@@ -177,7 +183,7 @@ impl Run<'_> {
             parts: batch.parts.len() as u64,
         });
         let number = plan.archived.get(&batch.stream).map_or(1, |archived| archived.next_number(batch.day));
-        match batch::run_batch(self, batch, number) {
+        match batch::run_batch(self, batch, number, archived) {
             Err(fault) if fault.kind.remedy() != Remedy::StopRun => {
                 self.events.emit(Event::BatchFailed {
                     account: batch.account.to_string(),
@@ -188,6 +194,24 @@ impl Run<'_> {
                 Ok(())
             }
             done => done,
+        }
+    }
+
+    /// Tells what is left of each listed stream. `archived`: names of parts that are archived since the plan.
+    fn tell_unarchived(&self, plan: &Plan, archived: &HashSet<String>) {
+        for (stream, unusable) in &plan.unusable {
+            let batches = plan.batches.iter().filter(|batch| batch.stream == *stream);
+            let left: Vec<i64> = batches
+                .flat_map(|batch| &batch.parts)
+                .filter(|part| !archived.contains(&part.id.name))
+                .map(|part| part.scope.end_ms)
+                .collect();
+            self.events.emit(Event::Unarchived {
+                account: self.source.account().to_string(),
+                stream: *stream,
+                parts: left.len() as u64 + unusable,
+                oldest_end_ms: left.into_iter().min(),
+            });
         }
     }
 

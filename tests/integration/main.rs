@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod gnupg;
 mod lake;
+mod metrics;
 mod oddities;
 mod plan_schema_config;
 mod program;
