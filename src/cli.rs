@@ -43,7 +43,7 @@ pub enum Command {
   lp-archive sync --stream survey --out s3://lake/liveperson
   lp-archive plan --json | lp-archive sync --batches -"))]
     Sync(SyncArgs),
-    /// Show what `sync` would do: batches, bytes, and parts that will expire before it is done
+    /// Show what `sync` would do: batches of parts, and when the service may delete the first of each
     #[command(after_help = with_codes("Examples:
   lp-archive plan
   lp-archive plan --json > batches.jsonl             one line per batch, for `sync --batches`"))]
@@ -88,7 +88,7 @@ pub struct CommonArgs {
     /// Worker threads; default: all cores
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<String>,
-    /// Unknown fields and values that do not fit make exit code 3; nothing is held back
+    /// Exit with 3 also for unknown fields and values that do not fit; nothing is held back
     #[arg(long, global = true)]
     pub strict: bool,
     /// Say problems only
@@ -128,7 +128,7 @@ pub struct SelectArgs {
     /// Parts whose scope starts at or after T: a date (UTC) or an RFC 3339 time; default: 32 days ago
     #[arg(long, value_name = "T", value_parser = parse_time)]
     pub from: Option<i64>,
-    /// Parts whose scope starts before T; default: now
+    /// Parts whose scope starts before T; default: no bound
     #[arg(long, value_name = "T", value_parser = parse_time)]
     pub to: Option<i64>,
     /// Streams, with commas: agentActivity,webSession,engagement,survey; default: all that the account offers

@@ -82,7 +82,8 @@ fn show(args: &DemoArgs, common: &CommonArgs) -> Result<Exit, Fault> {
     };
     let config = Config::without_file(&Environment::from_iter(environment), &flags)?;
     let title = format!("demo: sync from a stand-in service at {} to {out}", stand_in.base_url());
-    let reporter = Arc::new(start_reporter(title, Some(&out), common, &config.warnings));
+    // It has queries of its own to show.
+    let reporter = Arc::new(start_reporter(title, None, common, &config.warnings));
     let select = SelectArgs { from: args.from, ..SelectArgs::default() };
     let outcome = archive_accounts(&config, &select, None, &reporter);
     let exit = conclude(&reporter, &outcome, config.strict);
@@ -104,7 +105,8 @@ fn say_queries(out: &str) {
          -- lines that each agent wrote\n\
          SELECT agent_id, count(*) AS lines, count(DISTINCT conversation_id) AS chats FROM {} WHERE type = '1' GROUP BY ALL ORDER BY lines DESC LIMIT 10;\n\n\
          -- answers to survey questions\n\
-         SELECT question, answer, count(*) AS n FROM {} GROUP BY ALL ORDER BY n DESC LIMIT 10;",
+         SELECT question, answer, count(*) AS n FROM {} GROUP BY ALL ORDER BY n DESC LIMIT 10;\n\n\
+         For your own account: lp-archive config init, then plan, then sync.",
         from("navigation"),
         from("messages"),
         from("survey_answers"),

@@ -66,7 +66,9 @@ pub fn plan(args: PlanArgs, common: CommonArgs) -> Exit {
     let quiet = CommonArgs { json: false, quiet: true, ..common.clone() };
     let reporter = Arc::new(start_reporter("plan".into(), None, &quiet, &config.warnings));
     let outcome = run_accounts(&config, &args.select, None, Access::Read, &reporter, |run| {
-        run.plan().map(|plan| show_plan(&plan, common.json))
+        let plan = run.plan()?;
+        show_plan(&plan, common.json, reporter.summary().failed.is_empty());
+        Ok(())
     });
     conclude(&reporter, &outcome, config.strict)
 }
@@ -160,7 +162,8 @@ fn read_batches(path: &Path) -> Result<Vec<PlannedBatch>, Fault> {
         .collect()
 }
 
-fn show_plan(plan: &Plan, as_json: bool) {
+/// `listed_whole`: whether every stream could be listed.
+fn show_plan(plan: &Plan, as_json: bool, listed_whole: bool) {
     let mut out = std::io::stdout().lock();
     let batches: Vec<PlannedBatch> = plan.batches.iter().map(PlannedBatch::of).collect();
     if as_json {
@@ -170,8 +173,14 @@ fn show_plan(plan: &Plan, as_json: bool) {
         return;
     }
     let now = now_ms();
+    if batches.is_empty() {
+        let what = if listed_whole { "all that is listed" } else { "what could be listed" };
+        let _ = writeln!(out, "nothing to do: {what} is archived (as of {})", format_ms(now));
+        return;
+    }
     let parts: usize = batches.iter().map(|batch| batch.parts.len()).sum();
-    let _ = writeln!(out, "{} batches, {parts} parts to archive", batches.len());
+    let plural = if batches.len() == 1 { "batch" } else { "batches" };
+    let _ = writeln!(out, "to archive: {parts} parts in {} {plural}", batches.len());
     for (batch, planned) in plan.batches.iter().zip(&batches) {
         let hours = (crate::pipeline::expires_ms(batch) - now) / 3_600_000;
         let expires = match hours {
@@ -186,8 +195,5 @@ fn show_plan(plan: &Plan, as_json: bool) {
             planned.stream,
             planned.parts.len()
         );
-    }
-    if batches.is_empty() {
-        let _ = writeln!(out, "  nothing: everything that is listed is archived (as of {})", format_ms(now));
     }
 }

@@ -43,11 +43,12 @@ pub fn run_batch(
         let tried = Try::new(run, batch, attempt).go(&left)?;
         match tried {
             Tried::Done { committed, rest } => {
-                archived.extend(committed);
                 left = rest;
-                number += 1;
+                // A number that is passed over would let another run commit the same parts under it.
+                number += u32::from(!committed.is_empty());
+                archived.extend(committed);
             }
-            Tried::LostRace => {
+            Tried::LostRace { failed } => {
                 races += 1;
                 if races > MAX_RACES {
                     return Err(Fault::new(
@@ -59,7 +60,8 @@ pub fn run_batch(
                     .advise("let one run at a time write to a lake"));
                 }
                 let found = run.lake.archived(&batch.account, batch.stream, batch.day, batch.day)?;
-                left.retain(|part| !found.parts.contains(&part.id.name));
+                // What failed was told, and would fail again: the next run tries it.
+                left.retain(|part| !found.parts.contains(&part.id.name) && !failed.contains(&part.id.name));
                 number = found.next_number(batch.day);
                 archived.extend(found.parts);
             }
@@ -80,7 +82,8 @@ enum Tried {
         committed: Vec<String>,
         rest: Vec<Part>,
     },
-    LostRace,
+    /// Nothing was committed; these parts failed on their own.
+    LostRace { failed: HashSet<String> },
 }
 
 struct Try<'r, 'l> {
@@ -94,6 +97,8 @@ struct Try<'r, 'l> {
 struct Done {
     parts: Vec<PartResult>,
     sets: Vec<ObjectSet>,
+    /// Names of parts that failed alone.
+    failed: HashSet<String>,
     /// What stops the run.
     fatal: Option<Fault>,
 }
@@ -142,7 +147,7 @@ impl<'r, 'l> Try<'r, 'l> {
             created_ms: now_ms(),
         };
         match attempt.commit(done.sets, draft)? {
-            Outcome::LostRace => Ok(Tried::LostRace),
+            Outcome::LostRace => Ok(Tried::LostRace { failed: done.failed }),
             Outcome::Committed { objects, bytes_written, rows } => {
                 totals = RunTotals { objects, bytes_written, rows, ..totals };
                 run.events.emit(Event::BatchCommitted {
@@ -260,6 +265,7 @@ impl<'r, 'l> Try<'r, 'l> {
         {
             self.stop_with(fault);
         }
+        self.done().failed.insert(part.id.name.clone());
         self.run.events.emit(Event::PartFailed { part: part.id.name.clone(), fault });
     }
 
@@ -318,3 +324,7 @@ async fn fetch_all(fetch: Fetch) -> usize {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

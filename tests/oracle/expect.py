@@ -325,7 +325,7 @@ ANY = object()
 def partition(row, start_ms, end_ms):
     """UTC day of the row's own time, or of the scope's start where that is out of bounds."""
     time = row.time if isinstance(row.time, int) else start_ms
-    if not start_ms - 400 * DAY_MS <= time <= end_ms + 2 * DAY_MS:
+    if not (start_ms - 400 * DAY_MS) // DAY_MS <= time // DAY_MS <= (end_ms + 2 * DAY_MS) // DAY_MS:
         time = start_ms
     return time // DAY_MS
 

@@ -2,15 +2,15 @@
 
 use super::super::bodies::{Body, Detected, body_of_fields, body_of_name, detect};
 use super::super::builder::TableBuilder;
-use super::super::extra::{Notes, compact};
+use super::super::extra::{Notes, compact_opened};
 use super::super::values::{self, find, member, skip_members, unknown_member};
 use super::header::Header;
-use super::{Reader, is};
+use super::{Reader, Untold, is};
 use crate::model::Stream;
-use crate::records::{Cursor, Doc, Entered, Kind, Step, SyntaxError, short_name};
+use crate::records::{Doc, Entered, Step, SyntaxError, short_name};
 
 impl Reader {
-    pub(super) fn read_body(&mut self, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
+    pub(super) fn read_body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
         self.header = Header::default();
         let before: Vec<usize> = self.tables.iter().map(TableBuilder::rows).collect();
         doc.cursor.skip_space();
@@ -48,23 +48,20 @@ impl Reader {
             return Ok(());
         }
         let raw = doc.cursor.since(start);
+        let json = || compact_opened(raw, &|quote| doc.is_decrypted_at(start + quote));
         if let Some(name) = unknown {
             self.notes.oddities.unknown_bodies += 1;
-            self.unrecognized_row(name.as_deref(), Some(&as_json(raw)));
-        } else if self.header_is_untold(&before) {
-            let mut peek = Doc::new(raw, &[], self.max_depth);
-            let name = wrapper_of(&mut peek);
-            self.unrecognized_row(name.as_deref(), Some(&as_json(raw)));
+            self.unrecognized_row(name.as_deref(), Some(&json()));
+        } else if self.header != Header::default() && !self.told.contains(&self.header) {
+            if self.tables.iter().zip(&before).any(|(table, rows)| table.rows() > *rows) {
+                self.told.insert(self.header.clone());
+            } else {
+                let name = wrapper_of(&mut Doc::new(raw, &[], self.max_depth));
+                let header = self.header.clone();
+                self.untold.push(Untold { index, header, name, body: json() });
+            }
         }
         Ok(())
-    }
-
-    /// No row of the body tells its header's ids, and neither does the row of the session.
-    fn header_is_untold(&self, before: &[usize]) -> bool {
-        let made_rows = self.tables.iter().zip(before).any(|(table, rows)| table.rows() > *rows);
-        let told =
-            self.origin.stream == Stream::WebSession && self.first_header.as_ref() == Some(&self.header);
-        !made_rows && !told && self.header != Header::default()
     }
 
     /// A body of a published type: a header and one list of items.
@@ -76,10 +73,10 @@ impl Reader {
         let marks: Vec<usize> = self.tables.iter().map(TableBuilder::rows).collect();
         let (mut first, mut seen_header, mut seen_list) = (true, false, false);
         while let Some(key) = doc.cursor.next_key(&mut first)? {
-            if is(key.raw, "header") && !seen_header {
+            if is(key, "header") && !seen_header {
                 seen_header = true;
                 self.read_header(doc)?;
-            } else if is(key.raw, body.list) && !seen_list {
+            } else if is(key, body.list) && !seen_list {
                 seen_list = true;
                 self.items(doc, body.list, body.table)?;
             } else {
@@ -102,7 +99,7 @@ impl Reader {
         let item = self.notes.item.replace(self.notes.path.depth());
         let (mut first, mut seen_header) = (true, false);
         while let Some(key) = doc.cursor.next_key(&mut first)? {
-            if is(key.raw, "header") && !seen_header {
+            if is(key, "header") && !seen_header {
                 seen_header = true;
                 // The header lies beside the item, not in it.
                 let row = std::mem::take(&mut self.notes.row);
@@ -132,7 +129,7 @@ impl Reader {
     ) -> Result<(), SyntaxError> {
         let (mut first, mut seen_header, mut seen_member) = (true, false, false);
         while let Some(key) = doc.cursor.next_key(&mut first)? {
-            if is(key.raw, "header") && !seen_header {
+            if is(key, "header") && !seen_header {
                 seen_header = true;
                 self.read_header(doc)?;
             } else if !seen_member && key.decode_lossy() == member {
@@ -156,7 +153,7 @@ impl Reader {
     fn unknown_body(&mut self, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
         let (mut first, mut seen_header) = (true, false);
         while let Some(key) = doc.cursor.next_key(&mut first)? {
-            if is(key.raw, "header") && !seen_header {
+            if is(key, "header") && !seen_header {
                 seen_header = true;
                 // What the header holds beside its ids is kept with the body.
                 let path = std::mem::take(&mut self.notes.path);
@@ -177,7 +174,7 @@ impl Reader {
 fn body_of_members(mut doc: Doc<'_>, stream: Stream) -> Option<&'static Body> {
     let mut first = true;
     while let Ok(Some(key)) = doc.cursor.next_key(&mut first) {
-        if let Some(body) = body_of_fields(stream, key.raw) {
+        if let Some(body) = body_of_fields(stream, &key.name()) {
             return Some(body);
         }
         doc.cursor.skip_value().ok()?;
@@ -185,27 +182,21 @@ fn body_of_members(mut doc: Doc<'_>, stream: Stream) -> Option<&'static Body> {
     None
 }
 
-/// A body as JSON; one that came encrypted, as its plaintext.
-fn as_json(raw: &[u8]) -> String {
-    let mut doc = Doc::new(raw, &[0], usize::MAX);
-    values::json_value(&mut doc).ok().flatten().unwrap_or_else(|| compact(raw))
-}
-
 /// Name of the single key that wraps an object.
 fn wrapper_of(doc: &mut Doc<'_>) -> Option<String> {
     doc.cursor.begin_object().ok()?;
     let key = doc.cursor.next_key(&mut true).ok()??;
-    key.raw.contains(&b'.').then(|| key.decode_lossy().into_owned())
+    key.name().contains(&b'.').then(|| key.decode_lossy().into_owned())
 }
 
+/// Whether the next value is an array, in whatever dress.
 fn is_array(doc: &Doc<'_>) -> bool {
-    let mut cursor: Cursor<'_> = doc.cursor.clone();
-    match cursor.kind() {
-        Ok(Kind::Array) => true,
-        Ok(Kind::Object) => {
-            let key = cursor.begin_object().and_then(|()| cursor.next_key(&mut true));
-            matches!(key, Ok(Some(key)) if is(key.raw, "array")) && cursor.kind() == Ok(Kind::Array)
+    let mut pass = |doc: &mut Doc<'_>, _: Option<&str>| {
+        let mut first = true;
+        while doc.cursor.next_item(&mut first)? {
+            doc.cursor.skip_value()?;
         }
-        _ => false,
-    }
+        Ok::<(), SyntaxError>(())
+    };
+    doc.clone().array(&mut pass, &mut |_, _| {}) == Ok(Entered::Read)
 }

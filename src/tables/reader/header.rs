@@ -9,7 +9,7 @@ use crate::model::Stream;
 use crate::records::{Doc, Entered, Scalar, Step, SyntaxError};
 
 /// Ids of a visit or of an agent session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Header {
     pub visit_id: Option<String>,
     pub visitor_id: Option<String>,
@@ -41,7 +41,7 @@ impl Reader {
                     let found = slots
                         .into_iter()
                         .zip(&mut seen)
-                        .find(|((name, _), _)| is(key.raw, name) && (*name == "agentSessionId") == of_agent);
+                        .find(|((name, _), _)| is(key, name) && (*name == "agentSessionId") == of_agent);
                     match found {
                         Some(((name, slot), seen)) if !*seen => {
                             *seen = true;

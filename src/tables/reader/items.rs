@@ -97,7 +97,7 @@ impl Reader {
                 member(doc, &mut builder.item, field, &mut self.notes)?;
                 continue;
             }
-            let child = table.children.iter().zip(&mut met).find(|((name, _), _)| is(key.raw, name));
+            let child = table.children.iter().zip(&mut met).find(|((name, _), _)| is(key, name));
             match child {
                 Some(((name, child), met)) if !*met => {
                     *met = true;

@@ -14,6 +14,8 @@ mod items;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use arrow::error::ArrowError;
 
 use super::builder::{RecordLineage, Rows, TableBuilder};
@@ -23,7 +25,7 @@ use super::declare::Table;
 use super::extra::{Notes, Oddities, write_text};
 use super::values::is_time;
 use crate::model::{Scope, Stream};
-use crate::records::{Doc, Head, Parts, Path, SyntaxError, read_envelope};
+use crate::records::{Doc, Head, Parts, Path, SyntaxError, Text, read_envelope};
 use header::{Header, fill_header};
 
 /// The part that rows come from.
@@ -56,6 +58,10 @@ pub struct Reader {
     /// Ids of the current body's header, and of the first header of the record.
     header: Header,
     first_header: Option<Header>,
+    /// Headers that rows of the record tell.
+    told: HashSet<Header>,
+    /// Known bodies of the record that made no row.
+    untold: Vec<Untold>,
     /// Table and row that carry what lies above items.
     first_row: Option<(usize, usize)>,
     /// Rows of each table before the current record.
@@ -63,6 +69,17 @@ pub struct Reader {
     versions: Vec<String>,
     records: u64,
     max_depth: usize,
+}
+
+/// A known body that made no row, until it is clear whether another row tells its header.
+#[derive(Debug)]
+struct Untold {
+    /// In the record collection.
+    index: usize,
+    header: Header,
+    name: Option<String>,
+    /// JSON.
+    body: String,
 }
 
 impl Reader {
@@ -75,6 +92,8 @@ impl Reader {
             notes: Notes::default(),
             header: Header::default(),
             first_header: None,
+            told: HashSet::new(),
+            untold: Vec::new(),
             first_row: None,
             versions: Vec::new(),
             records: 0,
@@ -94,6 +113,8 @@ impl Reader {
         let oddities = self.notes.oddities;
         self.notes = Notes { oddities, ..Notes::default() };
         self.first_header = None;
+        self.told.clear();
+        self.untold.clear();
         self.first_row = None;
         if self.origin.stream == Stream::WebSession {
             self.first_row = self.position("web_sessions").map(|table| (table, self.rows(table)));
@@ -180,6 +201,7 @@ impl Reader {
         if self.origin.stream == Stream::WebSession {
             self.web_session_row();
         }
+        self.untold_rows();
         if self.tables.iter().zip(&self.marks).all(|(table, mark)| table.rows() == *mark) {
             self.unrecognized_row(None, None);
         }
@@ -210,6 +232,21 @@ impl Reader {
             return;
         };
         self.count_children(table, &marks);
+        self.told.insert(header);
+    }
+
+    /// Known bodies without a row, whose header no other row tells: only now all rows are known.
+    fn untold_rows(&mut self) {
+        for Untold { index, header, name, body } in std::mem::take(&mut self.untold) {
+            if self.told.contains(&header) {
+                continue;
+            }
+            self.unrecognized_row(name.as_deref(), Some(&body));
+            let table = self.position("unrecognized").and_then(|table| self.tables.get_mut(table));
+            if let Some(builder) = table {
+                builder.close_body(Some(index as i64));
+            }
+        }
     }
 
     /// Appends the counts of a row: rows that tables have beyond `marks`.
@@ -251,7 +288,7 @@ impl Parts for Reader {
     }
 
     fn body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
-        self.read_body(doc)?;
+        self.read_body(index, doc)?;
         let web_sessions = self.position("web_sessions");
         let header = std::mem::take(&mut self.header);
         for (table, builder) in self.tables.iter_mut().enumerate() {
@@ -278,6 +315,6 @@ impl Parts for Reader {
 }
 
 /// Whether a key is the named one, without regard to case.
-fn is(key: &[u8], name: &str) -> bool {
-    key == name.as_bytes() || key.eq_ignore_ascii_case(name.as_bytes())
+fn is(key: Text<'_>, name: &str) -> bool {
+    key.raw == name.as_bytes() || key.name().eq_ignore_ascii_case(name.as_bytes())
 }
