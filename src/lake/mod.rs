@@ -264,7 +264,7 @@ fn list_entries(
 fn check_format(store: &Store) -> Result<Option<bytes::Bytes>, Fault> {
     let Some(json) = store.get(layout::LAKE)? else { return Ok(None) };
     let refuse = |message: String, advice: &str| {
-        Err(Fault::new(FaultKind::Destination, Stage::Configure, message).of(store.place()).advise(advice))
+        Err(Fault::new(FaultKind::Destination, Stage::Open, message).of(store.place()).advise(advice))
     };
     let value: Value = serde_json::from_slice(&json).unwrap_or_default();
     match value.get("format").and_then(Value::as_u64) {
@@ -301,7 +301,7 @@ fn claim(store: &Store, found: Option<bytes::Bytes>) -> Result<(), Fault> {
 fn no_create_if_absent(store: &Store) -> Fault {
     Fault::new(
         FaultKind::Destination,
-        Stage::Configure,
+        Stage::Open,
         "the store does not know create-if-absent (it ignores If-None-Match: *), so two runs could archive the same part twice",
     )
     .of(store.place())

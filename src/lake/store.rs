@@ -88,7 +88,7 @@ impl Store {
     /// `None`: a folder that does not exist and is not to be made.
     pub fn open(out: &str, create: bool, runtime: Handle) -> Result<Option<Store>, Fault> {
         let refuse = |message: String| {
-            fault(Stage::Configure, message)
+            fault(Stage::Open, message)
                 .of(scrub(out))
                 .advise("give `out` as a folder or as a URL (file:, s3:, gs: or az:)")
         };
@@ -104,7 +104,7 @@ impl Store {
         let place = format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or(""), url.path());
         let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| refuse(text(&error.into())))?;
         let refuse = |error: Error| {
-            fault(Stage::Configure, text(&error)).of(&place).advise(
+            fault(Stage::Open, text(&error)).of(&place).advise(
                 "check the URL and the credentials in the environment (AWS_*, GOOGLE_* or AZURE_* variables)",
             )
         };
@@ -133,7 +133,7 @@ impl Store {
             }
             _ => {
                 let message = format!("no lake can be kept in a {}: store", url.scheme());
-                return Err(fault(Stage::Configure, message).of(place).advise("use file:, s3:, gs: or az:"));
+                return Err(fault(Stage::Open, message).of(place).advise("use file:, s3:, gs: or az:"));
             }
         };
         Ok(Some(Store {
@@ -151,7 +151,7 @@ impl Store {
         let place = folder.display().to_string();
         if create {
             std::fs::create_dir_all(&folder).map_err(|error| {
-                fault(Stage::Configure, error.to_string())
+                fault(Stage::Open, error.to_string())
                     .of(&place)
                     .advise("choose a folder that can be written, or change its permissions")
             })?;
@@ -159,9 +159,7 @@ impl Store {
             return Ok(None);
         }
         let refuse = |message: String| {
-            fault(Stage::Configure, message)
-                .of(&place)
-                .advise("check that `out` is a folder that can be read")
+            fault(Stage::Open, message).of(&place).advise("check that `out` is a folder that can be read")
         };
         let folder = folder.canonicalize().map_err(|error| refuse(error.to_string()))?;
         if !folder.is_dir() {

@@ -12,6 +12,7 @@ mod convert;
 mod decode;
 mod demo;
 mod doctor;
+mod errors;
 mod gnupg;
 mod lake;
 mod metrics;
