@@ -87,7 +87,10 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
 }
 
 fn unusable(path: &Path, error: &io::Error) -> Fault {
-    let why = format!("the metrics file cannot be written: {error}");
+    let text = error.to_string();
+    // The name of a temporary file tells nobody anything.
+    let why = text.split(" at path ").next().unwrap_or_default();
+    let why = format!("the metrics file cannot be written: {why}");
     Fault::new(FaultKind::Config, Stage::Write, why)
         .of(path.display())
         .advise("give --metrics-file a path in a folder that exists and can be written")

@@ -151,9 +151,11 @@ impl Store {
         let place = folder.display().to_string();
         if create {
             std::fs::create_dir_all(&folder).map_err(|error| {
-                fault(Stage::Open, error.to_string())
+                let why =
+                    if folder.is_file() { "it is a file, not a folder".into() } else { error.to_string() };
+                fault(Stage::Open, why)
                     .of(&place)
-                    .advise("choose a folder that can be written, or change its permissions")
+                    .advise("give `out` as a folder that can be made and written, or change permissions")
             })?;
         } else if !folder.exists() {
             return Ok(None);
@@ -163,7 +165,7 @@ impl Store {
         };
         let folder = folder.canonicalize().map_err(|error| refuse(error.to_string()))?;
         if !folder.is_dir() {
-            return Err(refuse("not a folder".to_owned()));
+            return Err(refuse("it is a file, not a folder".to_owned()));
         }
         let inner = LocalFileSystem::new_with_prefix(&folder).map_err(|error| refuse(text(&error)))?;
         let kind = Kind::Folder(Staging::new(folder));

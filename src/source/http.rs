@@ -115,8 +115,9 @@ pub(super) fn network_failure(error: reqwest::Error, url: &Url, stage: Stage) ->
     } else {
         Cause::Broken
     };
-    let text = words(error);
-    let lower = text.to_ascii_lowercase();
+    let whole = chain(error);
+    let lower = whole.to_ascii_lowercase();
+    let text = pithy(&whole);
     let has = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
     let host = url.host_str().unwrap_or_default();
     let (cause, message, advice) = if has(&["certificate", "unknownissuer"]) {
@@ -134,6 +135,12 @@ pub(super) fn network_failure(error: reqwest::Error, url: &Url, stage: Stage) ->
             "check region or base_url, this machine's name resolution and, if it has no way out but a proxy, \
              HTTPS_PROXY",
         )
+    } else if has(&["corrupt message", "handshake", "protocolversion"]) {
+        (
+            cause,
+            format!("{host} does not speak HTTPS as it should: {text}"),
+            "check host and port of base_url, and whatever stands between",
+        )
     } else if cause == Cause::Connect {
         (
             cause,
@@ -148,6 +155,10 @@ pub(super) fn network_failure(error: reqwest::Error, url: &Url, stage: Stage) ->
 
 /// The error and its causes in one line, without the URL.
 fn words(error: reqwest::Error) -> String {
+    pithy(&chain(error)).to_owned()
+}
+
+fn chain(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut next = error.source();
@@ -158,16 +169,21 @@ fn words(error: reqwest::Error) -> String {
         }
         next = cause.source();
     }
-    // Say nothing that their causes do not say better.
-    const HOLLOW: [&str; 6] = [
+    text
+}
+
+/// A chain of causes without those at its begin that say nothing the rest does not say better.
+fn pithy(chain: &str) -> &str {
+    const HOLLOW: [&str; 7] = [
         "error sending request: ",
         "client error (Connect): ",
         "dns error: ",
         "error resolving DNS: ",
         "failed to lookup address information: ",
+        "tunnel error: failed to create underlying connection: ",
         "tcp connect error: ",
     ];
-    HOLLOW.iter().fold(text.as_str(), |text, hollow| text.strip_prefix(hollow).unwrap_or(text)).to_owned()
+    HOLLOW.iter().fold(chain, |text, hollow| text.strip_prefix(hollow).unwrap_or(text))
 }
 
 fn configured_roots() -> Result<Vec<Certificate>, Fault> {
