@@ -9,16 +9,18 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::parse_size;
 use crate::exit::{Exit, exit_codes_text};
 use crate::model::parse_time;
 
+const PROGRAM: &str = "lp-archive";
+
 /// Keeps a company's LivePerson history: fetches the Data Access files of an account, decrypts them, and leaves
 /// partitioned Parquet in a folder or an object store.
 #[derive(Parser)]
-#[command(name = "lp-archive", version, propagate_version = true, after_help = main_help(), subcommand_required = true)]
+#[command(name = PROGRAM, version, propagate_version = true, after_help = main_help(), subcommand_required = true)]
 struct TypedLine {
     #[command(subcommand)]
     command: Command,
@@ -74,6 +76,17 @@ Examples:
   lp-archive doctor
   lp-archive doctor -c prod.toml --json"))]
     Doctor(DoctorArgs),
+    /// Print completions for a shell
+    #[command(after_help = "Examples:
+  lp-archive completions bash > /etc/bash_completion.d/lp-archive
+  lp-archive completions zsh > \"${fpath[1]}/_lp-archive\"
+  lp-archive completions fish > ~/.config/fish/completions/lp-archive.fish")]
+    Completions(CompletionsArgs),
+    /// Write the manual pages, or print the main one
+    #[command(after_help = "Examples:
+  lp-archive man | man -l -
+  lp-archive man /usr/local/share/man/man1")]
+    Man(ManArgs),
 }
 
 /// Flags that every command takes.
@@ -262,6 +275,47 @@ pub struct DoctorArgs {
     pub config: Option<PathBuf>,
 }
 
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct ManArgs {
+    /// Write one page per command into this folder, which is made if need be; default: print the main page
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+/// The completions of a shell, as the shell reads them.
+pub fn completions(args: &CompletionsArgs) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut TypedLine::command(), PROGRAM, &mut script);
+    script
+}
+
+/// Manual pages (file name, roff), the main page first.
+///
+/// # Errors
+/// None that a `Vec` as target could cause.
+pub fn man_pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
+    let mut line = TypedLine::command();
+    line.build();
+    let mut pages = Vec::new();
+    let mut waiting = vec![line];
+    while let Some(command) = waiting.pop() {
+        let subcommands = command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help");
+        waiting.extend(subcommands.cloned());
+        let page = clap_mangen::Man::new(command);
+        let mut roff = Vec::new();
+        page.render(&mut roff)?;
+        pages.push((page.get_filename(), roff));
+    }
+    Ok(pages)
+}
+
 /// Why there is nothing to do: help or version was asked for, or what was typed makes no sense.
 #[derive(Debug)]
 pub struct NothingToDo(clap::Error);
@@ -311,7 +365,6 @@ fn with_codes(examples: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn typed(line: &str) -> Result<Typed, NothingToDo> {
         parse(["lp-archive"].into_iter().chain(line.split_whitespace()))
@@ -320,6 +373,19 @@ mod tests {
     #[test]
     fn clap_finds_no_contradiction() {
         TypedLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_page() {
+        let pages = man_pages().unwrap();
+        let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names.first(), Some(&"lp-archive.1"));
+        for page in ["lp-archive-sync.1", "lp-archive-config-init.1", "lp-archive-doctor.1"] {
+            assert!(names.contains(&page), "{page} is not in {names:?}");
+        }
+        let main = String::from_utf8_lossy(&pages[0].1);
+        assert!(main.contains(".TH lp-archive 1") && main.contains("Exit codes"), "{main}");
+        assert!(!names.iter().any(|name| name.contains("help")), "{names:?}");
     }
 
     #[test]

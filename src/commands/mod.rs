@@ -14,6 +14,7 @@ pub mod config;
 pub mod convert;
 pub mod demo;
 pub mod doctor;
+pub mod manual;
 mod metrics;
 pub mod schema;
 pub mod sync;

@@ -15,6 +15,7 @@ mod doctor;
 mod errors;
 mod gnupg;
 mod lake;
+mod manual;
 mod metrics;
 mod oddities;
 mod plan_schema_config;
