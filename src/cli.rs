@@ -293,7 +293,10 @@ pub struct ManArgs {
 pub fn completions(args: &CompletionsArgs) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut TypedLine::command(), PROGRAM, &mut script);
-    script
+    // In bash, the generator spells a name with a hyphen in two ways and then finds no subcommand
+    // (clap-rs/clap#6421). One spelling for both.
+    let script = String::from_utf8_lossy(&script);
+    script.replace(&PROGRAM.replace('-', "__subcmd__"), &PROGRAM.replace('-', "__")).into_bytes()
 }
 
 /// Manual pages (file name, roff), the main page first.

@@ -14,6 +14,7 @@ fn bash_completes_commands_and_flags() {
         ("lp-archive do", "doctor"),
         ("lp-archive sync --metr", "--metrics-file"),
         ("lp-archive schema --ddl d", "duckdb"),
+        ("lp-archive config in", "init"),
     ] {
         let line = format!(
             "source {script:?}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
