@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::archive::now_ms;
 use super::sync::archive_accounts;
 use super::{common_flags, conclude, start_reporter};
-use crate::cli::{CommonArgs, DemoArgs, SelectArgs};
+use crate::cli::{CommonArgs, DemoArgs, LogFormat, SelectArgs};
 use crate::config::{Config, Environment, Flags};
 use crate::demo::generator::{self, GeneratorOptions};
 use crate::demo::{key, sample, service};
@@ -61,6 +61,9 @@ fn generator_options(options: GeneratorOptions, args: &DemoArgs) -> GeneratorOpt
 fn show(args: &DemoArgs, common: &CommonArgs) -> Result<Exit, Fault> {
     let out = args.out.display().to_string();
     let options = generator_options(sample::demo_options(now_ms()), args);
+    if args.size.is_some() && !common.quiet && common.log_format == LogFormat::Text {
+        let _ = writeln!(std::io::stderr(), "making and encrypting the sample data");
+    }
     let (stand_in, _truth) = sample::start(&options).map_err(|e| failed(&e, &args.out))?;
     let key_file = key_file().map_err(|e| failed(&e, &args.out))?;
     let credentials = stand_in.credentials();

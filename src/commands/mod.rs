@@ -17,7 +17,9 @@ pub mod doctor;
 pub mod manual;
 mod metrics;
 pub mod schema;
+pub mod status;
 pub mod sync;
+pub mod verify;
 
 /// The configuration of `sync` and `plan`, from file, environment and flags.
 ///

@@ -18,6 +18,9 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::model::RunTotals;
 
+mod replace;
+mod verify;
+
 /// Makes a store fail for good from some access on, as if the process were killed or the store gone.
 pub(super) struct Trip {
     /// Changes that still succeed.
@@ -164,12 +167,15 @@ fn draft(names: &[&str]) -> EntryDraft {
         records: 3,
         records_in_tables: 2,
         rejects: 1,
+        salvaged: false,
+        reason: String::new(),
     };
     EntryDraft {
         parts: names.iter().map(part).collect(),
         schema_versions: ["5.0".to_owned()].into(),
         totals: RunTotals { records: 3, ..RunTotals::default() },
         created_ms: 0,
+        ..EntryDraft::default()
     }
 }
 

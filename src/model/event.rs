@@ -81,7 +81,8 @@ pub enum Event {
         fault: Fault,
     },
     /// What is listed of a stream and still not archived when the run ends, entries that cannot be used
-    /// included; only what the run was to archive counts. End of the oldest scope in milliseconds since 1970.
+    /// included; only what the run was to archive counts, and only where the lake can be asked. End of the
+    /// oldest scope in milliseconds since 1970.
     Unarchived {
         account: String,
         stream: Stream,
@@ -116,6 +117,8 @@ pub struct RunTotals {
     pub misdated: u64,
     /// Envelopes that name another account than the configured one.
     pub foreign_accounts: u64,
+    /// Damaged parts of which only what could be read was archived.
+    pub salvaged: u64,
     /// Bytes of objects written.
     pub bytes_written: u64,
     pub objects: u64,
@@ -135,6 +138,7 @@ impl RunTotals {
         self.unknown_bodies += other.unknown_bodies;
         self.misdated += other.misdated;
         self.foreign_accounts += other.foreign_accounts;
+        self.salvaged += other.salvaged;
         self.bytes_written += other.bytes_written;
         self.objects += other.objects;
         for (table, rows) in &other.rows {

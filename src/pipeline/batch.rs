@@ -15,39 +15,34 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use super::budget::{Budget, Share};
+use super::redo::Redo;
 use super::staging::Staging;
 use super::workers::{PartResult, Tools, read_part};
 use super::{Run, now_ms};
-use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome};
+use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome, fail_point};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage};
 
 /// How often a batch is done anew because others committed first.
-const MAX_RACES: u32 = 20;
+pub(super) const MAX_RACES: u32 = 20;
 
-/// Does a batch, in as many attempts as its size asks for. `number`: of the next ledger entry. `archived`:
-/// takes the names of the parts that are archived now, by this run or by another.
+/// Does a batch, in as many attempts as its size asks for. `number`: of the next ledger entry.
 ///
 /// # Errors
 /// What stops the run, or this batch; parts that fail alone are events.
-pub fn run_batch(
-    run: &Run<'_>,
-    batch: &Batch,
-    mut number: u32,
-    archived: &mut HashSet<String>,
-) -> Result<(), Fault> {
+pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fault> {
     let mut left = batch.parts.clone();
     let mut races = 0;
     while !left.is_empty() {
         run.stop.check()?;
         let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
-        let tried = Try::new(run, batch, attempt).go(&left)?;
+        let tried = Try::new(run, batch, attempt, None).go(&left)?;
         match tried {
-            Tried::Done { committed, rest } => {
+            Tried::Done { rest, committed } => {
                 left = rest;
                 // A number that is passed over would let another run commit the same parts under it.
-                number += u32::from(!committed.is_empty());
-                archived.extend(committed);
+                number += u32::from(committed);
             }
+            Tried::Left => return Ok(()),
             Tried::LostRace { failed } => {
                 races += 1;
                 if races > MAX_RACES {
@@ -59,11 +54,12 @@ pub fn run_batch(
                     .of(label(batch))
                     .advise("let one run at a time write to a lake"));
                 }
-                let found = run.lake.archived(&batch.account, batch.stream, batch.day, batch.day)?;
+                let archived = run.lake.archived(&batch.account, batch.stream, batch.day, batch.day)?;
                 // What failed was told, and would fail again: the next run tries it.
-                left.retain(|part| !found.parts.contains(&part.id.name) && !failed.contains(&part.id.name));
-                number = found.next_number(batch.day);
-                archived.extend(found.parts);
+                left.retain(|part| {
+                    !archived.parts.contains(&part.id.name) && !failed.contains(&part.id.name)
+                });
+                number = archived.next_number(batch.day);
             }
         }
     }
@@ -71,25 +67,25 @@ pub fn run_batch(
 }
 
 /// `75555851/survey/2026-11-20`.
-fn label(batch: &Batch) -> String {
+pub(super) fn label(batch: &Batch) -> String {
     format!("{}/{}/{}", batch.account, batch.stream, batch.day)
 }
 
-enum Tried {
+pub(super) enum Tried {
     /// Committed (or nothing was sound); these parts did not fit in any more.
-    Done {
-        /// Names of the parts that are archived now.
-        committed: Vec<String>,
-        rest: Vec<Part>,
-    },
+    Done { rest: Vec<Part>, committed: bool },
+    /// A redo whose parts could not all be read again: nothing was replaced.
+    Left,
     /// Nothing was committed; these parts failed on their own.
     LostRace { failed: HashSet<String> },
 }
 
-struct Try<'r, 'l> {
+pub(super) struct Try<'r, 'l> {
     run: &'r Run<'l>,
     batch: &'r Batch,
     attempt: Attempt,
+    /// What the batch is to replace; then all of its parts are archived or none.
+    redo: Option<&'r Redo>,
     done: Mutex<Done>,
 }
 
@@ -111,14 +107,14 @@ struct Received {
 }
 
 impl<'r, 'l> Try<'r, 'l> {
-    fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt) -> Self {
-        Try { run, batch, attempt, done: Mutex::default() }
+    pub fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt, redo: Option<&'r Redo>) -> Self {
+        Try { run, batch, attempt, redo, done: Mutex::default() }
     }
 
-    fn go(self, parts: &[Part]) -> Result<Tried, Fault> {
+    pub fn go(self, parts: &[Part]) -> Result<Tried, Fault> {
         let shared = self.attempt.object_set();
         let taken = self.receive(parts, &shared);
-        let Try { run, batch, attempt, done } = self;
+        let Try { run, batch, attempt, redo, done } = self;
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sets.push(shared);
         let fatal = done.fatal.or(run.stop.check().err());
@@ -128,9 +124,9 @@ impl<'r, 'l> Try<'r, 'l> {
             return Err(fault);
         }
         let rest = parts.get(taken..).unwrap_or_default().to_vec();
-        if done.parts.is_empty() {
+        if done.parts.is_empty() || redo.is_some() && done.parts.len() < parts.len() {
             attempt.abandon(done.sets)?;
-            return Ok(Tried::Done { committed: Vec::new(), rest });
+            return Ok(if redo.is_some() { Tried::Left } else { Tried::Done { rest, committed: false } });
         }
         done.parts.sort_by(|a, b| (a.entry.scope, &a.entry.name).cmp(&(b.entry.scope, &b.entry.name)));
         let mut totals = RunTotals::default();
@@ -139,12 +135,12 @@ impl<'r, 'l> Try<'r, 'l> {
             totals.add(&part.totals);
             schema_versions.extend(part.schema_versions.iter().cloned());
         }
-        let committed = done.parts.iter().map(|part| part.entry.name.clone()).collect();
         let draft = EntryDraft {
             parts: done.parts.into_iter().map(|part| part.entry).collect(),
             schema_versions,
             totals: totals.clone(),
             created_ms: now_ms(),
+            replaces: redo.map(|redo| redo.replaces.clone()).unwrap_or_default(),
         };
         match attempt.commit(done.sets, draft)? {
             Outcome::LostRace => Ok(Tried::LostRace { failed: done.failed }),
@@ -156,7 +152,7 @@ impl<'r, 'l> Try<'r, 'l> {
                     day: batch.day.to_string(),
                     totals,
                 });
-                Ok(Tried::Done { committed, rest })
+                Ok(Tried::Done { rest, committed: true })
             }
         }
     }
@@ -170,7 +166,7 @@ impl<'r, 'l> Try<'r, 'l> {
             source: self.run.source.clone(),
             parts: parts.to_vec(),
             at_once: work.max_requests,
-            max_bytes: work.batch_bytes,
+            max_bytes: if self.redo.is_some() { u64::MAX } else { work.batch_bytes },
             budget,
             sender,
         }));
@@ -204,15 +200,37 @@ impl<'r, 'l> Try<'r, 'l> {
             return;
         }
         let Received { part, payload, .. } = received;
+        fail_point("fetched");
         self.run.events.emit(Event::Fetched { part: part.id.name.clone(), bytes: payload.len() });
-        // A panic is a mistake of ours; it costs this part, not the night.
-        let read = catch_unwind(AssertUnwindSafe(|| self.read_and_keep(part, payload, shared)));
-        let fault = match read {
-            Ok(Ok(())) => return,
-            Ok(Err(fault)) => fault,
-            Err(_) => super::staging::internal(&"reading it failed unexpectedly"),
+        let Err(fault) = self.guarded(part, payload, shared) else { return };
+        let Some(again) = self.fetch_again(part, &fault) else {
+            return self.fail(part, Some(payload), fault);
         };
-        self.fail(part, Some(payload), fault);
+        if let Err(fault) = self.guarded(part, &again, shared) {
+            self.fail(part, Some(&again), fault);
+        }
+    }
+
+    /// A panic is a mistake of ours; it costs this part, not the night.
+    fn guarded(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
+        catch_unwind(AssertUnwindSafe(|| self.read_and_keep(part, payload, shared)))
+            .unwrap_or_else(|_| Err(super::staging::internal(&"reading it failed unexpectedly")))
+    }
+
+    /// Once more what arrived damaged or mixed up: it may be the network. `None`: no use, or it did not
+    /// arrive at all, and what came first is to be kept.
+    fn fetch_again(&self, part: &Part, fault: &Fault) -> Option<Payload> {
+        let mendable = matches!(fault.kind, FaultKind::Damaged | FaultKind::WrongType);
+        if !mendable || !self.run.source.may_differ() || self.is_fatal() {
+            return None;
+        }
+        self.run.events.emit(Event::Retrying {
+            unit: part.id.name.clone(),
+            attempt: 2,
+            pause_ms: 0,
+            reason: fault.message.clone(),
+        });
+        self.run.runtime.block_on(self.run.stop.or(self.run.source.fetch(part))).ok()?.ok()
     }
 
     fn read_and_keep(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
@@ -223,8 +241,13 @@ impl<'r, 'l> Try<'r, 'l> {
             limits: &options.limits,
             stop: self.run.stop,
             chunks_ahead: options.work.threads * 2,
+            salvage: options.salvage,
         };
-        let result = match catch_unwind(AssertUnwindSafe(|| read_part(part, payload, tools, &staging))) {
+        let read = || {
+            let result = read_part(part, payload, tools, &staging)?;
+            self.redo.map_or(Ok(()), |redo| redo.check(&result.entry)).map(|()| result)
+        };
+        let result = match catch_unwind(AssertUnwindSafe(read)) {
             Ok(Ok(result)) => result,
             Ok(Err(fault)) => {
                 staging.discard()?;
@@ -239,7 +262,16 @@ impl<'r, 'l> Try<'r, 'l> {
             let kept = Fault::new(FaultKind::Cancelled, Stage::Commit, "kept by [archive] raw = \"always\"");
             self.run.lake.store_raw(&part.id, part.scope, payload, &kept)?;
         }
+        fail_point("read");
+        if result.entry.salvaged {
+            let message = format!(
+                "{}: only what could be read of it is archived ({}); a sound copy replaces it with --redo",
+                part.id, result.entry.reason
+            );
+            self.run.events.emit(Event::Warning { message });
+        }
         let own = staging.keep(shared)?;
+        fail_point("kept");
         self.run.events.emit(Event::PartDone {
             part: part.id.name.clone(),
             bytes_json: result.totals.bytes_json,
@@ -261,6 +293,8 @@ impl<'r, 'l> Try<'r, 'l> {
         }
         if let Some(payload) = payload
             && self.run.options.work.raw != RawPolicy::Never
+            // What is to be replaced is archived: it needs no second copy.
+            && self.redo.is_none()
             && let Err(fault) = self.run.lake.store_raw(&part.id, part.scope, payload, &fault)
         {
             self.stop_with(fault);

@@ -10,7 +10,9 @@ use super::super::{RunOptions, Stop};
 use super::*;
 use crate::decode::Keyring;
 use crate::lake::{Access, Lake};
-use crate::model::{AccountId, DecodeLimits, EventSink, LakeOptions, Stream, UtcDay, Window, WorkOptions};
+use crate::model::{
+    AccountId, DecodeLimits, EventSink, LakeOptions, Stream, UtcDay, Wanted, Window, WorkOptions,
+};
 use crate::source::{Folder, Listing, Source};
 
 const START: i64 = 1_699_999_200_000;
@@ -40,8 +42,12 @@ impl Source for Interrupted {
         self.folder.streams()
     }
 
-    fn list(&self, stream: Stream, scopes: Window) -> BoxFuture<'_, Result<Listing, Fault>> {
-        self.folder.list(stream, scopes)
+    fn lists_all(&self) -> bool {
+        self.folder.lists_all()
+    }
+
+    fn list(&self, stream: Stream, wanted: Wanted) -> BoxFuture<'_, Result<Listing, Fault>> {
+        self.folder.list(stream, wanted)
     }
 
     fn fetch<'a>(&'a self, part: &'a Part) -> BoxFuture<'a, Result<Payload, Fault>> {
@@ -92,8 +98,10 @@ fn run(
             raw: RawPolicy::Never,
         },
         limits: DecodeLimits::default(),
-        window: Window { from_ms: i64::MIN, to_ms: i64::MAX },
+        wanted: Wanted { generated_from_ms: i64::MIN, scopes: Window { from_ms: i64::MIN, to_ms: i64::MAX } },
         chosen: None,
+        redo: false,
+        salvage: false,
     };
     let run = Run {
         source: Arc::new(Interrupted { folder: source, work: Mutex::new(meanwhile) }),

@@ -32,6 +32,7 @@ pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
             "records",
             "quarantined: unreadable, kept under _lp_archive/quarantine",
         ),
+        (totals.salvaged, "damaged part", "damaged parts", "archived only as far as they can be read"),
         (totals.mistyped, "value", "values", "did not fit the column, kept in `extra`"),
         (totals.unknown_fields, "field", "fields", "without a column, kept in `extra`"),
         (totals.unknown_bodies, "body", "bodies", "of unknown type, kept in the table unrecognized"),
@@ -79,9 +80,10 @@ fn alike_as_one(failed: &[Failure]) -> (Vec<Fault>, u64) {
     }
     let told = groups.into_iter().map(|(fault, units)| match units.as_slice() {
         [] => fault,
-        [all @ ..] if all.len() <= MAX_UNITS => fault.of(all.join(", ")),
-        [first, .., last] => fault.of(format!("{first} … {last} ({} in all)", count(units.len() as u64))),
-        [only] => fault.of(only),
+        [first, .., last] if units.len() > MAX_UNITS => {
+            fault.of(format!("{first} … {last} ({} in all)", count(units.len() as u64)))
+        }
+        all => fault.of(all.join(", ")),
     });
     (told.collect(), more)
 }

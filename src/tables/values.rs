@@ -14,10 +14,10 @@ use crate::records::{
 /// Enums of the service, which may come wrapped by their short names.
 const ENUMS: &[&str] = &["ControlGroupEnum", "ConversationType", "DeviceType", "DataTypeEnum"];
 
-/// Times from year 1 to 9999: others overflow in what reads the lake, and one of them would make a
-/// whole file unreadable.
+/// Times from 1900 to 9999: later ones overflow in what reads the lake, and Spark 3 refuses earlier ones
+/// (`spark.sql.parquet.datetimeRebaseModeInRead`); a single one would make a whole file unreadable.
 pub fn is_time(ms: i64) -> bool {
-    (-62_135_596_800_000..253_402_300_800_000).contains(&ms)
+    (-2_208_988_800_000..253_402_300_800_000).contains(&ms)
 }
 
 /// Reads the fields of a record into the columns of `into`, up to and including the closing brace.

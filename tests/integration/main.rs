@@ -9,18 +9,30 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod convert;
+mod crash;
 mod decode;
 mod demo;
 mod doctor;
 mod errors;
+mod fault_matrix;
+mod fuzz;
 mod gnupg;
 mod lake;
 mod manual;
+mod memory;
 mod metrics;
 mod oddities;
+mod place;
 mod plan_schema_config;
 mod program;
 mod records;
+mod redo;
+mod s3;
+mod s3_server;
+mod salvage;
+mod secrets;
 mod sign_in;
 mod stand_in;
+mod status;
 mod sync;
+mod verify;

@@ -16,14 +16,14 @@ use crate::config::{AccountConfig, Config};
 use crate::decode::Keyring;
 use crate::lake::Lake;
 use crate::model::{
-    AuthOptions, Fault, FaultKind, Part, RetryOptions, SilentSink, Stage, Stream, Window, format_ms,
+    AuthOptions, Fault, FaultKind, Part, RetryOptions, SilentSink, Stage, Stream, Wanted, Window, format_ms,
 };
 use crate::pipeline::inspect;
 use crate::report::{bytes_text, counted};
 use crate::source::{DataAccess, Probe, Source};
 
 const DAY_MS: i64 = 86_400_000;
-/// Days of scopes that are looked at first; the whole span that the service keeps only where these have nothing.
+/// Days in which the parts were made that are looked at first; the whole span that the service keeps only where these have nothing.
 const DAYS: [i64; 2] = [3, 32];
 /// Differences of the clocks that no way to sign in minds, in seconds.
 const SAME_CLOCK_S: i64 = 60;
@@ -149,8 +149,11 @@ impl Steps<'_> {
 
     fn list_one(&self, source: &DataAccess, stream: Stream) -> Result<(Check, Option<Part>), Fault> {
         for days in DAYS {
-            let window = Window { from_ms: now_ms() - days * DAY_MS, to_ms: i64::MAX };
-            let mut listing = self.runtime.block_on(source.list(stream, window))?;
+            let wanted = Wanted {
+                generated_from_ms: now_ms() - days * DAY_MS,
+                scopes: Window { from_ms: i64::MIN, to_ms: i64::MAX },
+            };
+            let mut listing = self.runtime.block_on(source.list(stream, wanted))?;
             if let Some(fault) = listing.entry_faults.first() {
                 let said = format!(
                     "{} cannot be used: {fault}",
