@@ -18,7 +18,7 @@ use lp_archive::model::Stream;
 use tempfile::TempDir;
 
 use super::program::{ACCOUNT, Run, command, generated, gzip, repository, run};
-use super::stand_in::{Method, Scene, first_hour};
+use super::stand_in::{Method, Scene};
 
 const EXPECTED: &str = include_str!("errors.txt");
 
@@ -404,5 +404,4 @@ fn every_section_has_its_test() {
     for name in EXPECTED.lines().filter_map(|line| line.strip_prefix("## ")) {
         assert!(tests.contains(&format!("\"{name}\"")), "{name} is tested nowhere");
     }
-    let _ = first_hour;
 }

@@ -96,7 +96,7 @@ fn success_times_move_only_for_streams_that_are_complete() {
         .filter(|(name, _)| name.starts_with("lp_archive_last_run_rows{"))
         .map(|(_, rows)| rows)
         .sum();
-    let all: u64 = scene.counts.rows().into_iter().map(|(_, rows)| rows).sum();
+    let all: u64 = scene.counts.rows().into_values().sum();
     assert!(rows > 0.0 && rows < all as f64, "{rows} of {all}");
 
     // A broken configuration: nothing is learned, and what was known stays.
