@@ -43,6 +43,7 @@ use redo::Redo;
 pub use coverage::{Coverage, Gap};
 pub use inspect::{Inspected, inspect};
 pub use plan::{PlannedBatch, RETENTION_MS, expires_ms};
+pub use staging::shape_of as lake_shape;
 pub use status::{StreamStatus, Unarchived, recorded_status};
 pub use stop::Stop;
 

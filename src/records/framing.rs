@@ -16,6 +16,7 @@ use std::io::Read;
 
 use memchr::{memchr2, memmem};
 
+use super::brackets::{Brackets, Reach};
 use crate::model::{DecodeLimits, Fault, FaultKind, Place, Stage};
 
 /// What a frame holds, as far as framing can tell.
@@ -79,6 +80,8 @@ struct Scan {
     /// Last byte that was neither blank nor inside a string.
     last: u8,
     in_string: bool,
+    /// The fast gear, until it meets something odd.
+    fast: Option<Brackets>,
     /// Why the value cannot be whole; then `at` is from where the next line is looked for.
     broken: Option<&'static str>,
 }
@@ -146,8 +149,7 @@ impl<R: Read> Framer<R> {
         self.offset += framed as u64;
         self.at -= framed;
         if let Some(scan) = &mut self.scan {
-            scan.start -= framed;
-            scan.at -= framed;
+            scan.shift(framed);
         }
         chunk
     }
@@ -174,8 +176,7 @@ impl<R: Read> Framer<R> {
         self.offset += blanks as u64;
         self.at -= blanks;
         if let Some(scan) = &mut self.scan {
-            scan.start -= blanks;
-            scan.at -= blanks;
+            scan.shift(blanks);
         }
     }
 
@@ -227,7 +228,20 @@ impl<R: Read> Framer<R> {
 
     /// A value that begins with a bracket or a quote; `None` when more text is needed.
     fn bracketed(&mut self, start: usize) -> Result<Option<(usize, Option<FrameKind>)>, Fault> {
-        let mut scan = self.scan.take().unwrap_or_else(|| Scan::new(start));
+        let mut scan =
+            self.scan.take().unwrap_or_else(|| Scan::new(start, self.text.get(start) != Some(&b'"')));
+        if let Some(fast) = &mut scan.fast {
+            match fast.advance(&self.text, self.limits.max_depth, self.ended) {
+                Reach::End(end) if self.closes(start, end) => {
+                    return Ok(Some((end, Some(FrameKind::Value))));
+                }
+                Reach::NeedMore if !self.ended => {
+                    self.scan = Some(scan);
+                    return Ok(None);
+                }
+                _ => scan.fast = None,
+            }
+        }
         if scan.broken.is_none() {
             match scan.advance(&self.text, self.limits.max_depth) {
                 Scanned::Whole(end) => return Ok(Some((end, Some(FrameKind::Value)))),
@@ -254,6 +268,12 @@ impl<R: Read> Framer<R> {
             }
         };
         Ok(Some((end, scan.broken.map(FrameKind::Broken))))
+    }
+
+    /// Whether the last byte before `end` closes what the first one opens.
+    fn closes(&self, start: usize, end: usize) -> bool {
+        let (first, last) = (self.text.get(start), self.text.get(end.saturating_sub(1)));
+        matches!((first, last), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
     }
 
     /// An armored block that stands bare: a message makes a record, a public key belongs to one.
@@ -309,9 +329,19 @@ fn next_start_of_record(text: &[u8], from: usize) -> Option<usize> {
 }
 
 impl Scan {
-    fn new(start: usize) -> Scan {
+    fn new(start: usize, bracket: bool) -> Scan {
         // As if an array stood around it: there any value may begin.
-        Scan { start, at: start, open: Vec::new(), last: b'[', in_string: false, broken: None }
+        let fast = bracket.then(|| Brackets::new(start));
+        Scan { start, at: start, open: Vec::new(), last: b'[', in_string: false, fast, broken: None }
+    }
+
+    /// So many bytes before it are gone.
+    fn shift(&mut self, bytes: usize) {
+        self.start -= bytes;
+        self.at -= bytes;
+        if let Some(fast) = &mut self.fast {
+            fast.at -= bytes;
+        }
     }
 
     fn break_up(&mut self, reason: &'static str) {
