@@ -10,16 +10,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::{parse_duration, parse_size};
 use crate::exit::{Exit, exit_codes_text};
 use crate::model::parse_time;
 
+const PROGRAM: &str = "lp-archive";
+
 /// Keeps a company's LivePerson history: fetches the Data Access files of an account, decrypts them, and leaves
 /// partitioned Parquet in a folder or an object store.
 #[derive(Parser)]
-#[command(name = "lp-archive", version, propagate_version = true, after_help = main_help(), subcommand_required = true)]
+#[command(name = PROGRAM, version, propagate_version = true, after_help = main_help(), subcommand_required = true)]
 struct TypedLine {
     #[command(subcommand)]
     command: Command,
@@ -83,6 +85,22 @@ Let no other run write meanwhile. Exit code 3: something was found."))]
   lp-archive demo
   lp-archive demo --write-files data --size 1GiB     sample files only, for benchmarks")]
     Demo(DemoArgs),
+    /// Try each step of a run, from the configuration to the lake, and say what to mend; leaves nothing behind
+    #[command(after_help = with_codes("Examples:
+  lp-archive doctor
+  lp-archive doctor -c prod.toml --json"))]
+    Doctor(DoctorArgs),
+    /// Print completions for a shell
+    #[command(after_help = "Examples:
+  lp-archive completions bash > /etc/bash_completion.d/lp-archive
+  lp-archive completions zsh > \"${fpath[1]}/_lp-archive\"
+  lp-archive completions fish > ~/.config/fish/completions/lp-archive.fish")]
+    Completions(CompletionsArgs),
+    /// Write the manual pages, or print the main one
+    #[command(after_help = "Examples:
+  lp-archive man | man -l -
+  lp-archive man /usr/local/share/man/man1")]
+    Man(ManArgs),
 }
 
 /// Flags that every command takes.
@@ -155,6 +173,9 @@ pub struct SyncArgs {
     /// Do these batches only: lines of `plan --json`, from a file or stdin (-)
     #[arg(long, value_name = "FILE|-")]
     pub batches: Option<PathBuf>,
+    /// Write the run's figures to this file, for Prometheus (node_exporter's textfile collector)
+    #[arg(long, value_name = "PATH")]
+    pub metrics_file: Option<PathBuf>,
     /// Archive anew what is archived of these days, where every part of a ledger entry is still listed
     #[arg(long, requires = "from", conflicts_with = "batches")]
     pub redo: bool,
@@ -221,6 +242,9 @@ pub struct ConvertArgs {
     /// File with the keys' passphrase; or the variable LP_ARCHIVE_PGP_PASSPHRASE
     #[arg(long, value_name = "FILE")]
     pub pgp_passphrase_file: Option<String>,
+    /// Write the run's figures to this file, for Prometheus (node_exporter's textfile collector)
+    #[arg(long, value_name = "PATH")]
+    pub metrics_file: Option<PathBuf>,
     /// Archive anew what is archived, where every part of a ledger entry is among the files
     #[arg(long, conflicts_with = "salvage")]
     pub redo: bool,
@@ -311,6 +335,57 @@ pub struct DemoArgs {
     pub port_file: Option<PathBuf>,
 }
 
+#[derive(Args, Clone, Debug, Default)]
+pub struct DoctorArgs {
+    /// File of settings; default: LP_ARCHIVE_CONFIG, else ./lp-archive.toml, else environment variables alone
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct ManArgs {
+    /// Write one page per command into this folder, which is made if need be; default: print the main page
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+/// The completions of a shell, as the shell reads them.
+pub fn completions(args: &CompletionsArgs) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut TypedLine::command(), PROGRAM, &mut script);
+    // In bash, the generator spells a name with a hyphen in two ways and then finds no subcommand
+    // (clap-rs/clap#6421). One spelling for both.
+    let script = String::from_utf8_lossy(&script);
+    script.replace(&PROGRAM.replace('-', "__subcmd__"), &PROGRAM.replace('-', "__")).into_bytes()
+}
+
+/// Manual pages (file name, roff), the main page first.
+///
+/// # Errors
+/// None that a `Vec` as target could cause.
+pub fn man_pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
+    let mut line = TypedLine::command();
+    line.build();
+    let mut pages = Vec::new();
+    let mut waiting = vec![line];
+    while let Some(command) = waiting.pop() {
+        let subcommands = command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help");
+        waiting.extend(subcommands.cloned());
+        let page = clap_mangen::Man::new(command);
+        let mut roff = Vec::new();
+        page.render(&mut roff)?;
+        pages.push((page.get_filename(), roff));
+    }
+    Ok(pages)
+}
+
 /// Why there is nothing to do: help or version was asked for, or what was typed makes no sense.
 #[derive(Debug)]
 pub struct NothingToDo(clap::Error);
@@ -362,6 +437,7 @@ fn main_help() -> String {
         "First steps:
   lp-archive demo                 see it all work on this machine
   lp-archive config init          write a configuration to fill in
+  lp-archive doctor               see whether it can work, and what to mend
   lp-archive plan                 what would be archived
   lp-archive sync                 archive it; run this from a scheduler, every night",
     )
@@ -374,7 +450,6 @@ fn with_codes(examples: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn typed(line: &str) -> Result<Typed, NothingToDo> {
         parse(["lp-archive"].into_iter().chain(line.split_whitespace()))
@@ -383,6 +458,19 @@ mod tests {
     #[test]
     fn clap_finds_no_contradiction() {
         TypedLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_page() {
+        let pages = man_pages().unwrap();
+        let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names.first(), Some(&"lp-archive.1"));
+        for page in ["lp-archive-sync.1", "lp-archive-config-init.1", "lp-archive-doctor.1"] {
+            assert!(names.contains(&page), "{page} is not in {names:?}");
+        }
+        let main = String::from_utf8_lossy(&pages[0].1);
+        assert!(main.contains(".TH lp-archive 1") && main.contains("Exit codes"), "{main}");
+        assert!(!names.iter().any(|name| name.contains("help")), "{names:?}");
     }
 
     #[test]

@@ -9,9 +9,12 @@ fn main() {
     let exit = match cli::parse(std::env::args_os()) {
         Err(nothing) => nothing.tell(),
         Ok(typed) => match typed.command {
+            Command::Completions(args) => commands::manual::completions(&args, &typed.common),
             Command::Config(command) => commands::config::run(command, typed.common),
             Command::Convert(args) => commands::convert::run(args, typed.common),
             Command::Demo(args) => commands::demo::run(args, typed.common),
+            Command::Doctor(args) => commands::doctor::run(args, typed.common),
+            Command::Man(args) => commands::manual::man(&args, &typed.common),
             Command::Plan(args) => commands::sync::plan(args, typed.common),
             Command::Schema(args) => commands::schema::run(args, typed.common),
             Command::Status(args) => commands::status::run(args, typed.common),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::archive::{Workshop, keyring};
+use super::metrics::MetricsFile;
 use super::{conclude, load_convert_config, start_reporter};
 use crate::cli::{CommonArgs, ConvertArgs};
 use crate::config::ConvertConfig;
@@ -10,20 +11,27 @@ use crate::exit::Exit;
 use crate::lake::Access;
 use crate::model::{Fault, Wanted, Window};
 use crate::pipeline::{Run, RunOptions};
-use crate::report::Reporter;
+use crate::report::{Reporter, Summary};
 use crate::source::Folder;
 
 /// Runs `convert`.
 pub fn run(args: ConvertArgs, common: CommonArgs) -> Exit {
+    let metrics = match MetricsFile::prepare(args.metrics_file.as_deref(), "convert", false) {
+        Ok(metrics) => metrics,
+        Err(fault) => return Exit::because(&fault, &common),
+    };
     let config = match load_convert_config(&args, &common) {
         Ok(config) => config,
-        Err(fault) => return Exit::because(&fault, &common),
+        Err(fault) => {
+            return metrics.write(&[], &Summary::default(), Exit::because(&fault, &common), &common);
+        }
     };
     let out = config.out.clone();
     let reporter =
         Arc::new(start_reporter(format!("convert to {out}"), Some(&out), &common, &config.warnings));
     let outcome = convert(&config, &args, &reporter);
-    conclude(&reporter, &outcome, config.strict)
+    let exit = conclude(&reporter, &outcome, config.strict);
+    metrics.write(&[config.account], &reporter.summary(), exit, &common)
 }
 
 fn convert(config: &ConvertConfig, args: &ConvertArgs, reporter: &Arc<Reporter>) -> Result<(), Fault> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::archive::{Workshop, keyring, now_ms};
+use super::metrics::MetricsFile;
 use super::{conclude, load_config, start_reporter};
 use crate::cli::{CommonArgs, PlanArgs, SelectArgs, SyncArgs};
 use crate::config::{AccountConfig, Config};
@@ -15,7 +16,7 @@ use crate::exit::Exit;
 use crate::lake::Access;
 use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, format_ms};
 use crate::pipeline::{Plan, PlannedBatch, Run, RunOptions};
-use crate::report::Reporter;
+use crate::report::{Reporter, Summary};
 use crate::source::DataAccess;
 
 /// Files are deleted 30 days after they were made, and made up to some hours after their scope.
@@ -23,15 +24,24 @@ const DEFAULT_WINDOW_MS: i64 = 32 * 86_400_000;
 
 /// Runs `sync`.
 pub fn sync(args: SyncArgs, common: CommonArgs) -> Exit {
+    let narrowed = args.batches.is_some() || args.select.from.is_some() || args.select.to.is_some();
+    let metrics = match MetricsFile::prepare(args.metrics_file.as_deref(), "sync", narrowed) {
+        Ok(metrics) => metrics,
+        Err(fault) => return Exit::because(&fault, &common),
+    };
     let (config, chosen) = match load(&args.select, &common, args.batches.as_deref()) {
         Ok(loaded) => loaded,
-        Err(fault) => return Exit::because(&fault, &common),
+        Err(fault) => {
+            return metrics.write(&[], &Summary::default(), Exit::because(&fault, &common), &common);
+        }
     };
     let out = config.out.clone();
     let reporter = Arc::new(start_reporter(format!("sync to {out}"), Some(&out), &common, &config.warnings));
     let job = Job { chosen, redo: args.redo };
     let outcome = run_accounts(&config, &args.select, job, Access::Write, &reporter, |run| run.sync());
-    conclude(&reporter, &outcome, config.strict)
+    let exit = conclude(&reporter, &outcome, config.strict);
+    let accounts: Vec<_> = config.accounts.iter().map(|account| account.service.account.clone()).collect();
+    metrics.write(&accounts, &reporter.summary(), exit, &common)
 }
 
 /// Archives every account of the configuration.

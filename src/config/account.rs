@@ -213,7 +213,10 @@ fn check_file(layers: &mut Layers, key: &str, file: &std::path::Path) -> bool {
         }
         Err(error) => {
             let called = layers.called(key);
-            layers.problems.push(format!("{called}: cannot read {}: {error}", file.display()));
+            layers.problems.push(format!(
+                "{called}: cannot read {}: {error}; check the path and its permissions",
+                file.display()
+            ));
             false
         }
     }

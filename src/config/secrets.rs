@@ -50,13 +50,18 @@ pub fn read(
             }
             Err(why) => {
                 let called = layers.called(&file_key);
-                layers.problems.push(format!("{called}: cannot read {}: {why}", path.display()));
+                layers.problems.push(format!(
+                    "{called}: cannot read {}: {why}; check the path and its permissions",
+                    path.display()
+                ));
                 layers.note(&key, "missing", Origin::Missing);
                 None
             }
         };
     }
-    if needed {
+    // One that was written into the file itself is a problem already.
+    let misplaced = layers.problems.iter().any(|problem| problem.starts_with(&format!("{key} (")));
+    if needed && !misplaced {
         let or = layers.or_variable(setting.env);
         layers
             .problems

@@ -208,7 +208,7 @@ fn every_error_says_what_to_do() {
         (
             "client_secret_file = \"secret\"",
             "client_secret_file = \"nowhere\"",
-            "account[0].auth.client_secret_file (c.toml, line 8): cannot read nowhere: No such file or directory (os error 2)",
+            "account[0].auth.client_secret_file (c.toml, line 8): cannot read nowhere: No such file or directory (os error 2); check the path and its permissions",
         ),
         ("[[account]]", "[account]", "accounts"),
         ("out = \"lake\"", "out = \"s3://key:secret@bucket/lake\"", "archive.out (c.toml, line 10): a s3 address must hold neither credentials nor a query; give credentials as the store's own tools read them (AWS_ACCESS_KEY_ID, …)"),
@@ -302,7 +302,7 @@ fn convert_needs_no_file() {
     let flags = Flags { pgp_key_files: vec!["/nowhere/key.asc".into()], ..flags };
     assert_eq!(
         Config::for_convert(&env, &flags).err().unwrap().to_string(),
-        "failed to read the configuration: account[0].pgp.key_files (--pgp-key): cannot read /nowhere/key.asc: No such file or directory (os error 2)"
+        "failed to read the configuration: account[0].pgp.key_files (--pgp-key): cannot read /nowhere/key.asc: No such file or directory (os error 2); check the path and its permissions"
     );
 }
 

@@ -68,7 +68,7 @@ pub fn open<'k>(
             Layer::PgpBinary => pgp::binary(whole, keys),
             Layer::Foreign(name) => {
                 let inside = if depth == 0 { "it is" } else { "inside it is" };
-                return Err(damaged(format!("{inside} {name}, not gzip, PGP or JSON"))
+                return Err(damaged(format!("{inside} {name}; expected is JSON, plain or in gzip or PGP"))
                     .advise("check that it is a Data Access file as the service delivers it"));
             }
         };

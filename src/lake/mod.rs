@@ -61,6 +61,7 @@ mod ledger;
 mod note;
 mod objects;
 mod parquet;
+mod probe;
 mod process;
 mod raw;
 mod recover;
@@ -76,6 +77,7 @@ pub use fail_point::fail_point;
 pub use history::Committed;
 pub use ledger::PartEntry;
 pub use parquet::{ColumnHint, Placement, TableShape};
+pub use probe::Probed;
 pub use recover::Recovered;
 pub use verify::{Finding, FindingKind, Verified, VerifyOptions};
 
@@ -294,7 +296,7 @@ fn list_entries(
 fn check_format(store: &Store) -> Result<Option<bytes::Bytes>, Fault> {
     let Some(json) = store.get(layout::LAKE)? else { return Ok(None) };
     let refuse = |message: String, advice: &str| {
-        Err(Fault::new(FaultKind::Destination, Stage::Configure, message).of(store.place()).advise(advice))
+        Err(Fault::new(FaultKind::Destination, Stage::Open, message).of(store.place()).advise(advice))
     };
     let value: Value = serde_json::from_slice(&json).unwrap_or_default();
     match value.get("format").and_then(Value::as_u64) {
@@ -324,14 +326,19 @@ fn claim(store: &Store, found: Option<bytes::Bytes>) -> Result<(), Fault> {
     };
     match store.create(layout::LAKE, json)? {
         Created::Exists => Ok(()),
-        Created::Made => Err(Fault::new(
-            FaultKind::Destination,
-            Stage::Configure,
-            "the store does not know create-if-absent (it ignores If-None-Match: *), so two runs could archive the same part twice",
-        )
-        .of(store.place())
-        .advise("use a store with conditional writes, or a newer version of this one")),
+        Created::Made => Err(no_create_if_absent(store)),
     }
+}
+
+/// The fault of a store on which two runs would not see each other.
+fn no_create_if_absent(store: &Store) -> Fault {
+    Fault::new(
+        FaultKind::Destination,
+        Stage::Open,
+        "the store does not know create-if-absent (it ignores If-None-Match: *), so two runs could archive the same part twice",
+    )
+    .of(store.place())
+    .advise("use a store with conditional writes, or a newer version of this one")
 }
 
 /// 16 hexadecimal digits, different every time.

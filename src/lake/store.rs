@@ -100,7 +100,7 @@ impl Store {
     /// `None`: a folder that does not exist and is not to be made.
     pub fn open(out: &str, create: bool, runtime: Handle) -> Result<Option<Store>, Fault> {
         let refuse = |message: String| {
-            fault(Stage::Configure, message)
+            fault(Stage::Open, message)
                 .of(scrub(out))
                 .advise("give `out` as a folder or as a URL (file:, s3:, gs: or az:)")
         };
@@ -120,7 +120,7 @@ impl Store {
             let advice = refusals::advice(&text).unwrap_or(
                 "check the URL and the credentials in the environment (AWS_*, GOOGLE_* or AZURE_* variables)",
             );
-            fault(Stage::Configure, text).of(&place).advise(advice)
+            fault(Stage::Open, text).of(&place).advise(advice)
         };
         let mut s3 = None;
         let (inner, parts): (Arc<dyn ObjectStore>, Arc<dyn MultipartStore>) = match scheme {
@@ -149,7 +149,7 @@ impl Store {
             }
             _ => {
                 let message = format!("no lake can be kept in a {}: store", url.scheme());
-                return Err(fault(Stage::Configure, message).of(place).advise("use file:, s3:, gs: or az:"));
+                return Err(fault(Stage::Open, message).of(place).advise("use file:, s3:, gs: or az:"));
             }
         };
         Ok(Some(Store {
@@ -168,21 +168,21 @@ impl Store {
         let place = folder.display().to_string();
         if create {
             std::fs::create_dir_all(&folder).map_err(|error| {
-                fault(Stage::Configure, error.to_string())
+                let why =
+                    if folder.is_file() { "it is a file, not a folder".into() } else { error.to_string() };
+                fault(Stage::Open, why)
                     .of(&place)
-                    .advise("choose a folder that can be written, or change its permissions")
+                    .advise("give `out` as a folder that can be made and written, or change permissions")
             })?;
         } else if !folder.exists() {
             return Ok(None);
         }
         let refuse = |message: String| {
-            fault(Stage::Configure, message)
-                .of(&place)
-                .advise("check that `out` is a folder that can be read")
+            fault(Stage::Open, message).of(&place).advise("check that `out` is a folder that can be read")
         };
         let folder = folder.canonicalize().map_err(|error| refuse(error.to_string()))?;
         if !folder.is_dir() {
-            return Err(refuse("not a folder".to_owned()));
+            return Err(refuse("it is a file, not a folder".to_owned()));
         }
         let inner = LocalFileSystem::new_with_prefix(&folder).map_err(|error| refuse(text(&error)))?;
         let kind = Kind::Folder(Staging::new(folder));

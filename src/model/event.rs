@@ -80,6 +80,15 @@ pub enum Event {
         day: String,
         fault: Fault,
     },
+    /// What is listed of a stream and still not archived when the run ends, entries that cannot be used
+    /// included; only what the run was to archive counts, and only where the lake can be asked. End of the
+    /// oldest scope in milliseconds since 1970.
+    Unarchived {
+        account: String,
+        stream: Stream,
+        parts: u64,
+        oldest_end_ms: Option<i64>,
+    },
     /// Left-overs of a run that died were finished.
     Recovered {
         attempts: u64,

@@ -7,6 +7,8 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     Configure,
+    /// The lake, before anything is read from it or written to it.
+    Open,
     SignIn,
     List,
     Fetch,
@@ -22,6 +24,7 @@ impl Stage {
     pub fn code(self) -> &'static str {
         match self {
             Stage::Configure => "configure",
+            Stage::Open => "open",
             Stage::SignIn => "sign_in",
             Stage::List => "list",
             Stage::Fetch => "fetch",
@@ -38,6 +41,7 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Stage::Configure => "read the configuration",
+            Stage::Open => "open the lake",
             Stage::SignIn => "sign in",
             Stage::List => "list",
             Stage::Fetch => "fetch",

@@ -13,6 +13,7 @@ mod batch;
 mod budget;
 mod coverage;
 pub mod fuzzing;
+mod inspect;
 mod parse;
 mod plan;
 mod record;
@@ -40,6 +41,7 @@ use record::{Listed, Noted, Times};
 use redo::Redo;
 
 pub use coverage::{Coverage, Gap};
+pub use inspect::{Inspected, inspect};
 pub use plan::{PlannedBatch, RETENTION_MS, expires_ms};
 pub use staging::shape_of as lake_shape;
 pub use status::{StreamStatus, Unarchived, recorded_status};

@@ -123,6 +123,8 @@ pub(super) struct Times {
 pub(super) struct Listed {
     stream: Stream,
     record: StreamRecord,
+    /// Entries that cannot be used; `None`: it could not be listed.
+    unusable: Option<u64>,
     /// Listed and not archived when the run began.
     missing: Vec<(String, Scope)>,
 }
@@ -132,12 +134,13 @@ impl Listed {
         let whole = bad_entries == 0;
         let reason = if whole { String::new() } else { FaultKind::BadListing.code().to_owned() };
         let missing = missing.iter().map(|part| (part.id.name.clone(), part.scope)).collect();
-        Listed { stream, record: StreamRecord { whole, reason, listed, ..StreamRecord::default() }, missing }
+        let record = StreamRecord { whole, reason, listed, ..StreamRecord::default() };
+        Listed { stream, record, unusable: Some(bad_entries as u64), missing }
     }
 
     pub fn failed(stream: Stream, fault: &Fault) -> Listed {
         let record = StreamRecord { reason: fault.kind.code().to_owned(), ..StreamRecord::default() };
-        Listed { stream, record, missing: Vec::new() }
+        Listed { stream, record, unusable: None, missing: Vec::new() }
     }
 }
 
@@ -230,10 +233,12 @@ impl Run<'_> {
     fn stream_record(&self, listed: &Listed, noted: &Noted) -> Result<StreamRecord, Fault> {
         let days = || listed.missing.iter().map(|(_, scope)| UtcDay::of_ms(scope.start_ms));
         let (Some(first), Some(last)) = (days().min(), days().max()) else {
+            self.tell_unarchived(listed, &[]);
             return Ok(listed.record.clone());
         };
         let archived = self.lake.archived(self.source.account(), listed.stream, first, last)?.parts;
         let left: Vec<_> = listed.missing.iter().filter(|(name, _)| !archived.contains(name)).collect();
+        self.tell_unarchived(listed, &left);
         let failed = left.iter().take(MAX_NAMED).map(|(name, scope)| FailedPart {
             name: name.clone(),
             scope_start_ms: scope.start_ms,
@@ -242,6 +247,17 @@ impl Run<'_> {
         });
         let (failed, not_archived) = (failed.collect(), left.len() as u64);
         Ok(StreamRecord { not_archived, failed, ..listed.record.clone() })
+    }
+
+    fn tell_unarchived(&self, listed: &Listed, left: &[&(String, Scope)]) {
+        if let Some(unusable) = listed.unusable {
+            self.events.emit(Event::Unarchived {
+                account: self.source.account().to_string(),
+                stream: listed.stream,
+                parts: left.len() as u64 + unusable,
+                oldest_end_ms: left.iter().map(|(_, scope)| scope.end_ms).min(),
+            });
+        }
     }
 }
 

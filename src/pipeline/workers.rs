@@ -22,9 +22,9 @@ use crate::records::{Chunk, Framer, Reject};
 use crate::tables::{Origin, Reader};
 
 /// Bytes of JSON text that are parsed at a time.
-const CHUNK_BYTES: usize = 1 << 20;
+pub(super) const CHUNK_BYTES: usize = 1 << 20;
 /// Bytes of rows at which a reader hands them on.
-const READER_BYTES: usize = 4 << 20;
+pub(super) const READER_BYTES: usize = 4 << 20;
 const SALVAGE_STEP_BYTES: usize = 1024;
 /// Bytes of rejected text at which it is handed on.
 const REJECT_BYTES: usize = 4 << 20;

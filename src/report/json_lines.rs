@@ -62,6 +62,15 @@ pub fn event_fields(event: &Event) -> (&'static str, Value) {
             "batch_failed",
             with_fault(json!({"account": account, "stream": stream.resource(), "day": day}), fault),
         ),
+        Event::Unarchived { account, stream, parts, oldest_end_ms } => (
+            "unarchived",
+            json!({
+                "account": account,
+                "stream": stream.resource(),
+                "parts": parts,
+                "oldest_scope_end": oldest_end_ms.map(format_ms),
+            }),
+        ),
         Event::Recovered { attempts, objects_deleted } => {
             ("recovered", json!({"attempts": attempts, "objects_deleted": objects_deleted}))
         }

@@ -12,6 +12,7 @@
 mod figures;
 mod json_lines;
 mod log;
+mod metrics;
 mod sentences;
 mod summary;
 mod summary_json;
@@ -28,7 +29,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+pub use figures::{bytes as bytes_text, counted};
 pub use log::start_log;
+pub use metrics::{LastKnown, MetricsRun, metrics_text};
 pub use sentences::{Level, printable};
 pub use summary::{FailedUnit, Failure, StreamSummary, Summary};
 pub use summary_json::summary_json;

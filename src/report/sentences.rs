@@ -67,6 +67,9 @@ pub fn sentence(event: &Event) -> (Level, String) {
         Event::BatchCommitted { account, stream, day, totals } => {
             (Level::Detail, format!("{account}/{stream} {day}: archived, {}", counted(totals.parts, "part")))
         }
+        Event::Unarchived { account, stream, parts, .. } => {
+            (Level::Detail, format!("{account}/{stream}: {} not archived", counted(*parts, "listed part")))
+        }
         Event::Recovered { attempts, objects_deleted } => (
             Level::Info,
             format!(

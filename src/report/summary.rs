@@ -50,6 +50,14 @@ pub struct StreamSummary {
     pub archived: u64,
     /// Whether it was listed whole.
     pub complete: bool,
+    /// Records that this run put into quarantine.
+    pub quarantined: u64,
+    /// Rows committed by this run, by table.
+    pub rows: BTreeMap<String, u64>,
+    /// Listed and not archived when the run ended; `None`: not known (yet).
+    pub unarchived: Option<u64>,
+    /// End of the oldest scope among them, in milliseconds since 1970.
+    pub oldest_unarchived_end_ms: Option<i64>,
 }
 
 /// The figures of a run so far.
@@ -115,10 +123,20 @@ impl Summary {
             Event::BatchCommitted { account, stream, totals, .. } => {
                 self.batches += 1;
                 self.totals.add(totals);
-                self.stream(account, *stream).archived += totals.parts;
+                let figures = self.stream(account, *stream);
+                figures.archived += totals.parts;
+                figures.quarantined += totals.quarantined;
+                for (table, rows) in &totals.rows {
+                    *figures.rows.entry(table.clone()).or_default() += rows;
+                }
             }
             Event::BatchFailed { account, stream, day, fault } => {
                 self.fail(FailedUnit::Batch, format!("{account}/{stream} {day}"), fault);
+            }
+            Event::Unarchived { account, stream, parts, oldest_end_ms } => {
+                let figures = self.stream(account, *stream);
+                figures.unarchived = Some(*parts);
+                figures.oldest_unarchived_end_ms = *oldest_end_ms;
             }
             Event::Recovered { attempts, .. } => self.recovered_attempts += attempts,
         }

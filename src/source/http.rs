@@ -115,28 +115,50 @@ pub(super) fn network_failure(error: reqwest::Error, url: &Url, stage: Stage) ->
     } else {
         Cause::Broken
     };
-    let text = words(error);
-    let lower = text.to_ascii_lowercase();
+    let whole = chain(error);
+    let lower = whole.to_ascii_lowercase();
+    let text = pithy(&whole);
     let has = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
-    let (cause, advice) = if has(&["certificate", "unknownissuer"]) {
+    let host = url.host_str().unwrap_or_default();
+    let (cause, message, advice) = if has(&["certificate", "unknownissuer"]) {
         (
             Cause::Settled,
+            format!("the certificate of {host} is not accepted: {text}"),
             "check the host and, behind an inspecting proxy, set SSL_CERT_FILE to its CA certificates",
         )
     } else if has(&["tunnel", "proxy"]) {
-        (cause, "check HTTPS_PROXY and NO_PROXY")
+        (cause, format!("no way to {host} through the proxy: {text}"), "check HTTPS_PROXY and NO_PROXY")
     } else if has(&["dns", "lookup address"]) {
-        (cause, "check the host name and this machine's name resolution")
+        (
+            cause,
+            format!("the name {host} cannot be resolved: {text}"),
+            "check region or base_url, this machine's name resolution and, if it has no way out but a proxy, \
+             HTTPS_PROXY",
+        )
+    } else if has(&["corrupt message", "handshake", "protocolversion"]) {
+        (
+            cause,
+            format!("{host} does not speak HTTPS as it should: {text}"),
+            "check host and port of base_url, and whatever stands between",
+        )
+    } else if cause == Cause::Connect {
+        (
+            cause,
+            format!("no connection to {host}: {text}"),
+            "check the network, base_url and, if there is no way out but a proxy, HTTPS_PROXY; then run again",
+        )
     } else {
-        (cause, "check the network and run again")
+        (cause, format!("no whole answer from {host}: {text}"), "check the network and run again")
     };
-    let host = url.host_str().unwrap_or_default();
-    let fault = Fault::new(FaultKind::Unavailable, stage, format!("no whole answer from {host}: {text}"));
-    Failure::new(cause, fault.advise(advice))
+    Failure::new(cause, Fault::new(FaultKind::Unavailable, stage, message).advise(advice))
 }
 
 /// The error and its causes in one line, without the URL.
 fn words(error: reqwest::Error) -> String {
+    pithy(&chain(error)).to_owned()
+}
+
+fn chain(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut next = error.source();
@@ -147,8 +169,21 @@ fn words(error: reqwest::Error) -> String {
         }
         next = cause.source();
     }
-    // Says nothing that its causes do not say better.
-    text.strip_prefix("error sending request: ").map(str::to_owned).unwrap_or(text)
+    text
+}
+
+/// A chain of causes without those at its begin that say nothing the rest does not say better.
+fn pithy(chain: &str) -> &str {
+    const HOLLOW: [&str; 7] = [
+        "error sending request: ",
+        "client error (Connect): ",
+        "dns error: ",
+        "error resolving DNS: ",
+        "failed to lookup address information: ",
+        "tunnel error: failed to create underlying connection: ",
+        "tcp connect error: ",
+    ];
+    HOLLOW.iter().fold(chain, |text, hollow| text.strip_prefix(hollow).unwrap_or(text))
 }
 
 fn configured_roots() -> Result<Vec<Certificate>, Fault> {

@@ -40,7 +40,7 @@ use futures::future::BoxFuture;
 
 use crate::model::{AccountId, Fault, Part, Payload, Stream, Wanted};
 
-pub use data_access::{DataAccess, read_listing};
+pub use data_access::{DataAccess, Probe, read_listing};
 pub use folder::Folder;
 
 /// Lists and delivers the parts of one account.

@@ -26,6 +26,8 @@ pub(super) const MAX_ERROR_BYTES: usize = 64 << 10;
 const MAX_TEXT: usize = 300;
 /// Differences of the clocks that no answer needs to mention, in seconds.
 const SAME_CLOCK_S: i64 = 5;
+/// Differences that may be why a sign-in is refused, in seconds.
+const USUAL_CLOCK_S: i64 = 60;
 
 /// An answer that refuses, in the parts that a fault tells.
 pub(super) struct Refusal {
@@ -69,6 +71,12 @@ impl Refusal {
     /// The refusal of a sign-in with `method`.
     pub(super) fn sign_in(&self, method: &str, advice: String) -> Failure {
         let message = format!("{method} was refused: {}; {}", self.words(), self.clock());
+        let advice = match self.clock_ahead_s {
+            Some(s) if s.abs() > USUAL_CLOCK_S => {
+                format!("set this machine's clock (turn on NTP); if that does not help, {advice}")
+            }
+            _ => advice,
+        };
         let fault = Fault::new(FaultKind::SignIn, Stage::SignIn, message).advise(advice);
         Failure::new(Cause::Status(self.status), fault)
     }
@@ -98,7 +106,7 @@ impl Refusal {
     /// `HTTP 403 from host: "text"`.
     pub(super) fn words(&self) -> String {
         match &self.text {
-            Some(text) => format!("HTTP {} from {}: \"{text}\"", self.status, self.host),
+            Some(text) => format!("HTTP {} from {}: \"{}\"", self.status, self.host, oauth_words(text)),
             None => format!("HTTP {} from {} without a reason", self.status, self.host),
         }
     }
@@ -181,6 +189,15 @@ fn clean(text: &str) -> String {
     }
 }
 
+/// OAuth 1.0's `oauth_problem=…&oauth_problem_advice=…` as words. For texts without secrets only: what this
+/// decodes would not be found any more.
+fn oauth_words(text: &str) -> String {
+    match text.strip_prefix("oauth_problem=") {
+        Some(problem) => problem.replacen("&oauth_problem_advice=", ": ", 1).replace("%20", " "),
+        None => text.to_owned(),
+    }
+}
+
 fn element<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{tag}>"))?;
     rest.split_once("</").map(|(inside, _)| inside)
@@ -238,6 +255,20 @@ mod tests {
         let long = service_text("é".repeat(1000).as_bytes()).unwrap();
         assert_eq!(long.chars().count(), MAX_TEXT + 1);
         assert!(service_text(&[0xff; 100]).is_some());
+    }
+
+    #[test]
+    fn oauth_problems_are_words() {
+        for (text, expected) in [
+            (
+                "oauth_problem=timestamp_refused&oauth_problem_advice=Check%20the%20clock",
+                "timestamp_refused: Check the clock",
+            ),
+            ("oauth_problem=nonce_used", "nonce_used"),
+            ("bad%20oauth_problem=x", "bad%20oauth_problem=x"),
+        ] {
+            assert_eq!(oauth_words(text), expected);
+        }
     }
 
     #[test]

@@ -88,7 +88,12 @@ impl Keyring {
         let mut ring = Keyring { accept_unprotected, ..Keyring::empty() };
         let passphrase = passphrase.map(|secret| Password::from(secret.expose()));
         for (name, bytes) in keys {
+            let public = memchr::memmem::find(bytes, b"BEGIN PGP PUBLIC KEY BLOCK").is_some();
             let bytes = dearmored(name, bytes)?;
+            if bytes.is_empty() && public {
+                return Err(key_fault(name, "the key file holds the public key, which only closes messages")
+                    .advise("export the secret key with gpg --armor --export-secret-keys"));
+            }
             let held = unlock(name, &bytes, passphrase.as_ref())?;
             for key in held {
                 if ring.keys.iter().all(|known| known.fingerprint != key.fingerprint) {
@@ -139,7 +144,7 @@ impl Keyring {
     }
 
     /// Key ids in hexadecimal, for errors.
-    pub(super) fn held(&self) -> String {
+    pub fn held(&self) -> String {
         if self.keys.is_empty() {
             return "none".to_owned();
         }

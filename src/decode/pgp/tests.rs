@@ -227,7 +227,7 @@ fn key_files() {
     for (content, passphrase, word) in [
         (&locked[..], &None, "no passphrase"),
         (&locked, &wrong, "does not unlock"),
-        (GPG.public("plain").as_bytes(), &None, "no secret key"),
+        (GPG.public("plain").as_bytes(), &None, "the public key"),
         (b"", &None, "no secret key"),
         (b"not a key", &None, "no secret key"),
         (&several[..several.len() - 200], &None, "cannot be read"),

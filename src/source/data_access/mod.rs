@@ -11,8 +11,11 @@
 //! service refuses as too wide is halved. A slice that fails for good fails the listing.
 
 mod listing;
+mod probe;
 mod requests;
 mod slices;
+
+pub use self::probe::Probe;
 
 use std::sync::Arc;
 
