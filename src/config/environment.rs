@@ -40,7 +40,8 @@ impl Environment {
         let foreign = |name: &str| {
             // The last two are for tests alone (`lake::fail_point`).
             matches!(name, "NO_COLOR" | "LP_ARCHIVE_FAIL_AT" | "LP_ARCHIVE_PIECE_BYTES")
-                || name.contains("_SERVICE_") || name.split('_').any(|word| word == "PORT")
+                || name.contains("_SERVICE_")
+                || name.split('_').any(|word| word == "PORT")
         };
         self.0
             .keys()

@@ -294,12 +294,8 @@ fn read_archive(layers: &mut Layers) -> Archive {
     let limits = DecodeLimits {
         max_expanded_bytes: layers.size("limits.max_expanded", limit_default.max_expanded_bytes, 1),
         max_ratio: layers.whole("limits.max_ratio", limit_default.max_ratio, 1..=1_000_000),
-        max_record_bytes: usize::try_from(layers.size(
-            "limits.max_record",
-            split.record,
-            1,
-        ))
-        .unwrap_or(usize::MAX),
+        max_record_bytes: usize::try_from(layers.size("limits.max_record", split.record, 1))
+            .unwrap_or(usize::MAX),
         max_depth: layers.whole("limits.max_depth", limit_default.max_depth as u64, 8..=1000) as usize,
     };
     Archive { out, work, lake, limits, strict: layers.flag("archive.strict", false) }

@@ -144,8 +144,11 @@ impl Lake {
             options,
             access,
             held: Arc::default(),
-            piece_bytes: fail_point::piece_bytes()
-                .unwrap_or(if folder { objects::FOLDER_PIECE_BYTES } else { objects::PIECE_BYTES }),
+            piece_bytes: fail_point::piece_bytes().unwrap_or(if folder {
+                objects::FOLDER_PIECE_BYTES
+            } else {
+                objects::PIECE_BYTES
+            }),
             process: Process::own().clone(),
         };
         if let Some(store) = &lake.store {

@@ -203,7 +203,18 @@ impl Store {
         let store = Arc::new(object_store::memory::InMemory::new());
         let kind = Kind::Remote(store.clone());
         let prefix = Path::from("some/prefix");
-        (Store { inner: store.clone(), kind, prefix, s3: None, runtime, place: "memory:".into(), trip: None }, store)
+        (
+            Store {
+                inner: store.clone(),
+                kind,
+                prefix,
+                s3: None,
+                runtime,
+                place: "memory:".into(),
+                trip: None,
+            },
+            store,
+        )
     }
 
     /// Where the lake is, for texts.

@@ -24,8 +24,12 @@ pub fn decode(data: &[u8]) {
     let payload = Payload::Memory(Bytes::copy_from_slice(data));
     let keys = Keyring::empty();
     if let Ok(mut text) = decode::open(&payload, &keys, &LIMITS) {
-        let read = std::io::copy(&mut text.by_ref().take(LIMITS.max_expanded_bytes * 2), &mut std::io::sink());
-        assert!(read.is_err() || read.is_ok_and(|bytes| bytes <= LIMITS.max_expanded_bytes), "more than the cap");
+        let read =
+            std::io::copy(&mut text.by_ref().take(LIMITS.max_expanded_bytes * 2), &mut std::io::sink());
+        assert!(
+            read.is_err() || read.is_ok_and(|bytes| bytes <= LIMITS.max_expanded_bytes),
+            "more than the cap"
+        );
     }
 }
 
@@ -59,7 +63,10 @@ pub fn avro_json(data: &[u8]) {
         let mut reader = Reader::new(origin, LIMITS.max_depth);
         let read = reader.read(data, &[], 0);
         let rows = reader.drain().map(|rows| rows.iter().map(|rows| rows.batch.num_rows()).sum::<usize>());
-        assert!(rows.as_ref().is_ok_and(|rows| *rows > 0 || read.is_err() || reader.records() > 0), "{rows:?}");
+        assert!(
+            rows.as_ref().is_ok_and(|rows| *rows > 0 || read.is_err() || reader.records() > 0),
+            "{rows:?}"
+        );
         assert!(read.is_ok() || rows.is_ok_and(|rows| rows == 0), "a refused record left rows");
     }
 }

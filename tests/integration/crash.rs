@@ -26,18 +26,29 @@ const SIGKILL: i32 = 9;
 
 /// Steps in an order in which each is reached by a run that goes on from where the last one died.
 const STEPS: [&str; 17] = [
-    "claim", "fetched:5", "kept:9", "read:20", "note", "noted", "recover", "fenced", "cleared", "piece:2", "object",
-    "placed", "object:3", "entry", "committed", "entry:2", "record",
+    "claim",
+    "fetched:5",
+    "kept:9",
+    "read:20",
+    "note",
+    "noted",
+    "recover",
+    "fenced",
+    "cleared",
+    "piece:2",
+    "object",
+    "placed",
+    "object:3",
+    "entry",
+    "committed",
+    "entry:2",
+    "record",
 ];
 
 /// Runs until the step; whether it died there.
 fn dies_at(place: &Place, inputs: &Path, step: &str) -> bool {
     let mut command = place.convert(inputs);
-    let done = command
-        .env("LP_ARCHIVE_FAIL_AT", step)
-        .env(SMALL_PIECES.0, SMALL_PIECES.1)
-        .output()
-        .unwrap();
+    let done = command.env("LP_ARCHIVE_FAIL_AT", step).env(SMALL_PIECES.0, SMALL_PIECES.1).output().unwrap();
     // Whoever is not killed must have done all.
     let told = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.signal() == Some(SIGKILL) || done.status.code() == Some(0), "{step}: {told}");
@@ -124,8 +135,21 @@ impl Dice {
 
 fn hundred(name: &str, lake: impl Fn() -> Place) {
     const ALL: [&str; 15] = [
-        "claim", "fetched", "read", "kept", "note", "noted", "upload", "piece", "object", "placed", "entry",
-        "committed", "recover", "fenced", "cleared",
+        "claim",
+        "fetched",
+        "read",
+        "kept",
+        "note",
+        "noted",
+        "upload",
+        "piece",
+        "object",
+        "placed",
+        "entry",
+        "committed",
+        "recover",
+        "fenced",
+        "cleared",
     ];
     let temporary = tempfile::tempdir().unwrap();
     let inputs: PathBuf = small_inputs(temporary.path(), "8MiB", 62);
@@ -154,7 +178,9 @@ fn hundred(name: &str, lake: impl Fn() -> Place) {
         place.is_like(&truth, &format!("{kills} kills"));
         lakes += 1;
     }
-    println!("{name}: {kills} kills over {lakes} lakes, each as an undisturbed one; longest last run {recovery:?}, undisturbed {whole:?}");
+    println!(
+        "{name}: {kills} kills over {lakes} lakes, each as an undisturbed one; longest last run {recovery:?}, undisturbed {whole:?}"
+    );
 }
 
 #[test]

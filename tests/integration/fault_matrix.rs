@@ -65,7 +65,9 @@ fn rows(other: &[u8]) -> Vec<Cell> {
     let xml = FaultAct::Answer {
         code: 200,
         content_type: "application/xml".into(),
-        body: "<?xml version=\"1.0\"?><error><message>internal</message><internalCode>1</internalCode></error>".into(),
+        body:
+            "<?xml version=\"1.0\"?><error><message>internal</message><internalCode>1</internalCode></error>"
+                .into(),
     };
     let number = format!("{{\"a\":{}}}", "9".repeat(70 << 20));
     vec![
@@ -98,12 +100,26 @@ fn rows(other: &[u8]) -> Vec<Cell> {
             true,
         ),
         cell("empty", FaultAct::Truncate { keep_bytes: 0, declare_full: false }, 3, "damaged", More, true),
-        cell("giant declared length", FaultAct::DeclareLength { bytes: 1 << 60 }, 1, "unavailable", More, false),
+        cell(
+            "giant declared length",
+            FaultAct::DeclareLength { bytes: 1 << 60 },
+            1,
+            "unavailable",
+            More,
+            false,
+        ),
         cell("a byte flipped in the data", FaultAct::FlipByte { at: 120 }, 3, "damaged", More, true),
         cell("a byte flipped in the header", FaultAct::FlipByte { at: 1 }, 3, "damaged", More, true),
         cell("HTML with status 200", FaultAct::HtmlPage, 3, "damaged", More, true),
         cell("XML with status 200", xml, 3, "damaged", More, true),
-        cell("redirect elsewhere", FaultAct::Redirect { to: "http://192.0.2.1/x".into() }, 3, "untrusted", Once, false),
+        cell(
+            "redirect elsewhere",
+            FaultAct::Redirect { to: "http://192.0.2.1/x".into() },
+            3,
+            "untrusted",
+            Once,
+            false,
+        ),
         cell("redirect in a circle", FaultAct::Redirect { to: "".into() }, 3, "", Once, false),
         cell("the file of another type", body(other.to_vec()), 3, "wrong_type", More, true),
         cell("ten gigabytes in one string", body(bomb()), 3, "cap_exceeded", Once, true),
@@ -289,11 +305,24 @@ fn both_forms_of_retry_after_are_waited_for() {
 fn hostile_names_touch_nothing_outside() {
     let scene = scene();
     let hour = super::stand_in::first_hour();
-    let good = read_folder(&scene.inputs).unwrap().into_iter().find(|file| file.name.starts_with("Survey.")).unwrap();
+    let good = read_folder(&scene.inputs)
+        .unwrap()
+        .into_iter()
+        .find(|file| file.name.starts_with("Survey."))
+        .unwrap();
     let long = "x".repeat(5000);
     let names = [
-        "../../../../tmp/lp-archive-hostile", "/tmp/lp-archive-hostile", "a\\u0000b", "..", ".", "",
-        long.as_str(), "Survey.1.2.part-00000-0\\u202egz", "C:\\\\x", "a/../b", "\\u001b[2J",
+        "../../../../tmp/lp-archive-hostile",
+        "/tmp/lp-archive-hostile",
+        "a\\u0000b",
+        "..",
+        ".",
+        "",
+        long.as_str(),
+        "Survey.1.2.part-00000-0\\u202egz",
+        "C:\\\\x",
+        "a/../b",
+        "\\u001b[2J",
     ];
     let entries: Vec<String> = names
         .iter()
@@ -313,7 +342,8 @@ fn hostile_names_touch_nothing_outside() {
     let done = scene.sync(&[]).exits(3);
     assert!(!done.stderr.contains('\u{1b}') && !done.stderr.contains('\0'), "{:?}", done.stderr);
     let after = super::program::listing(scene.folder.path());
-    let new: Vec<_> = after.keys().filter(|path| !outside.contains_key(*path) && !path.starts_with("lake")).collect();
+    let new: Vec<_> =
+        after.keys().filter(|path| !outside.contains_key(*path) && !path.starts_with("lake")).collect();
     assert!(new.is_empty(), "{new:?}");
     assert!(!std::path::Path::new("/tmp/lp-archive-hostile").exists());
     assert!(failed(&done.summary()).len() >= 8, "{}", done.stdout);
@@ -325,7 +355,8 @@ fn hostile_names_touch_nothing_outside() {
 /// One bad record among sound ones: the part is archived, the record is in quarantine.
 #[test]
 fn odd_records_go_to_quarantine_and_cost_nobody_else() {
-    let sound = std::fs::read_to_string(super::program::repository().join("fixtures/samples/survey.json")).unwrap();
+    let sound =
+        std::fs::read_to_string(super::program::repository().join("fixtures/samples/survey.json")).unwrap();
     for (said, odd) in [
         ("nesting within the cap", nested(100)),
         ("a string that never ends well", "{\"a\":\"\\x\"}".to_owned()),

@@ -119,13 +119,23 @@ fn one_huge_record_stays_within_the_budget() {
         ("string beyond the cap", format!("{{\"a\":\"{}\"}}", "A".repeat(90 << 20))),
         ("number", format!("{{\"a\":{}}}", "9".repeat(15 << 20))),
         ("escapes", format!("{{\"a\":\"{}\"}}", "\\n".repeat(7 << 20))),
-        ("sound", sound.replacen("\"surveyName\": {", &format!("\"x\":\"{}\",\"surveyName\": {{", "A".repeat(15 << 20)), 1)),
+        (
+            "sound",
+            sound.replacen(
+                "\"surveyName\": {",
+                &format!("\"x\":\"{}\",\"surveyName\": {{", "A".repeat(15 << 20)),
+                1,
+            ),
+        ),
         ("nesting", "[".repeat(30 << 20)),
     ] {
         let inputs = temporary.path().join(said);
         fs::create_dir_all(&inputs).unwrap();
-        fs::write(inputs.join("Survey.1468270800000.1468274400000.part-00000-0.gz"), super::program::gzip(text.as_bytes()))
-            .unwrap();
+        fs::write(
+            inputs.join("Survey.1468270800000.1468274400000.part-00000-0.gz"),
+            super::program::gzip(text.as_bytes()),
+        )
+        .unwrap();
         drop(text);
         within(said, measured(&temporary.path().join(format!("{said}.lake")), &inputs, &[]), &[0, 3]);
     }

@@ -197,12 +197,14 @@ fn encryption_settings_reach_the_store() {
         ),
     ];
     for (settings, headers) in cases {
-        let (url, heads) = recorder("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let (url, heads) =
+            recorder("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         let place = Place::at("s3://some/lake", S3Server::shared());
         let mut command = place.convert(&inputs);
         run(command.env("AWS_ENDPOINT_URL", url).envs(settings.iter().copied())).exits(6);
         let heads = heads.lock().unwrap();
-        let put = heads.iter().find(|head| head.starts_with("PUT ")).expect("something is put").to_lowercase();
+        let put =
+            heads.iter().find(|head| head.starts_with("PUT ")).expect("something is put").to_lowercase();
         for header in headers {
             assert!(put.contains(header), "{header} is missing: {put}");
         }

@@ -17,16 +17,30 @@ impl Secrets {
     fn of(scene: &Scene) -> Secrets {
         let known = scene.service.credentials().clone();
         let mut all = vec![
-            known.consumer_secret, known.token_secret, known.client_secret, known.bearer, known.consumer_key,
+            known.consumer_secret,
+            known.token_secret,
+            known.client_secret,
+            known.bearer,
+            known.consumer_key,
             known.client_id,
         ];
         // As they go over the wire, too.
-        all.extend(all.clone().iter().map(|secret| {
-            url::form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>()
-        }));
         all.extend(
-            ["startTime=", "endTime=", "oauth_signature", "Authorization", "Bearer ", "BEGIN PGP", "correct horse"]
-                .map(str::to_owned),
+            all.clone()
+                .iter()
+                .map(|secret| url::form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>()),
+        );
+        all.extend(
+            [
+                "startTime=",
+                "endTime=",
+                "oauth_signature",
+                "Authorization",
+                "Bearer ",
+                "BEGIN PGP",
+                "correct horse",
+            ]
+            .map(str::to_owned),
         );
         Secrets(all)
     }
@@ -77,10 +91,17 @@ fn no_way_to_sign_in_shows_its_secrets() {
             };
             scene.service.set_faults(
                 Faults::none()
-                    .next(1, Match::Kind(RequestKind::Listing), FaultAct::Status { code: 503, retry_after: None })
+                    .next(
+                        1,
+                        Match::Kind(RequestKind::Listing),
+                        FaultAct::Status { code: 503, retry_after: None },
+                    )
                     .always(victim(0), FaultAct::HtmlPage)
                     .always(victim(1), FaultAct::FlipByte { at: 100 })
-                    .always(victim(2), FaultAct::Redirect { to: "http://192.0.2.1/x?token=startTime=1".into() })
+                    .always(
+                        victim(2),
+                        FaultAct::Redirect { to: "http://192.0.2.1/x?token=startTime=1".into() },
+                    )
                     .always(victim(3), FaultAct::Status { code: 403, retry_after: None })
                     .always(victim(4), echo(200)),
             );

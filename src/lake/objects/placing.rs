@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::super::{fail_point, lock};
 use super::super::parquet::TableShape;
+use super::super::{fail_point, lock};
 use super::{Object, Objects, Phase};
 use crate::model::{Fault, FaultKind, Stage, UtcDay};
 

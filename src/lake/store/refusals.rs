@@ -6,16 +6,19 @@
 
 /// Texts that tell the cause, and the advice for each; the first that is met counts.
 const CAUSES: [(&[&str], &str); 4] = [
-    (
-        &["NoSuchBucket"],
-        "make the bucket first, or correct `out`: this program makes objects, never buckets",
-    ),
+    (&["NoSuchBucket"], "make the bucket first, or correct `out`: this program makes objects, never buckets"),
     (
         &["SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken"],
         "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (profile files in ~/.aws are not read)",
     ),
     (
-        &["Missing AccessKeyId", "Missing SecretAccessKey", "/latest/api/token", "/latest/meta-data", "169.254.169.254"],
+        &[
+            "Missing AccessKeyId",
+            "Missing SecretAccessKey",
+            "/latest/api/token",
+            "/latest/meta-data",
+            "169.254.169.254",
+        ],
         "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a web identity, \
          container or instance role is given. Profile files in ~/.aws are not read: \
          eval \"$(aws configure export-credentials --format env)\" sets the variables from them",

@@ -9,11 +9,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use object_store::ClientOptions;
 use object_store::aws::AmazonS3;
 use object_store::client::{HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
-use object_store::ClientOptions;
 
 use crate::model::parse_time;
 
@@ -58,7 +58,9 @@ pub(super) async fn list(s3: &Arc<AmazonS3>, prefix: &str) -> Result<Vec<OpenUpl
         let page = String::from_utf8_lossy(&body);
         found.extend(parse(&page));
         marker = match (value(&page, "NextKeyMarker"), value(&page, "NextUploadIdMarker")) {
-            (Some(key), Some(id)) if value(&page, "IsTruncated") == Some("true") => Some((plain(key), plain(id))),
+            (Some(key), Some(id)) if value(&page, "IsTruncated") == Some("true") => {
+                Some((plain(key), plain(id)))
+            }
             _ => break,
         };
     }
@@ -85,7 +87,8 @@ fn value<'t>(text: &'t str, name: &str) -> Option<&'t str> {
 
 /// Without XML's escapes. Ours hold none; what others named oddly must at least not be mistaken for ours.
 fn plain(text: &str) -> String {
-    let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'"), ("&amp;", "&")];
+    let pairs =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'"), ("&amp;", "&")];
     pairs.iter().fold(text.to_owned(), |text, (escape, sign)| text.replace(escape, sign))
 }
 

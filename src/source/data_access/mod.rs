@@ -22,8 +22,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use self::listing::{Gathering, linked_streams};
 pub use self::listing::read_listing;
+use self::listing::{Gathering, linked_streams};
 use self::requests::{Answer, Ask, Requests, Retries};
 use self::slices::{Slice, slices};
 use super::auth::Auth;
