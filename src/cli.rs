@@ -300,6 +300,9 @@ pub struct DemoArgs {
     /// Parts per hour and stream
     #[arg(long, value_name = "N")]
     pub parts_per_hour: Option<u32>,
+    /// Only what the published schemas allow, in their documented form
+    #[arg(long, hide = true)]
+    pub documented: bool,
     /// Serve these files until stopped, without `sync`
     #[arg(long, value_name = "DIR", hide = true)]
     pub serve: Option<PathBuf>,

@@ -54,6 +54,7 @@ fn generator_options(options: GeneratorOptions, args: &DemoArgs) -> GeneratorOpt
         hours: args.hours.unwrap_or(options.hours),
         parts_per_hour: args.parts_per_hour.unwrap_or(options.parts_per_hour),
         size_bytes: args.size.or(options.size_bytes),
+        strict: args.documented,
         ..options
     }
 }

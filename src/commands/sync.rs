@@ -70,6 +70,15 @@ type Loaded = (Config, Option<Vec<PlannedBatch>>);
 fn load(select: &SelectArgs, common: &CommonArgs, batches: Option<&Path>) -> Result<Loaded, Fault> {
     let config = load_config(select, common)?;
     let chosen = batches.map(read_batches).transpose()?;
+    let known =
+        |batch: &&PlannedBatch| config.accounts.iter().any(|a| a.service.account.as_str() == batch.account);
+    if let Some(foreign) = chosen.iter().flatten().find(|batch| !known(batch)) {
+        let message =
+            format!("it plans account {:.20}, which is not configured", foreign.account.escape_debug());
+        return Err(Fault::new(FaultKind::Config, Stage::Configure, message)
+            .of("--batches")
+            .advise("give it the plan of this configuration"));
+    }
     Ok((config, chosen))
 }
 

@@ -235,7 +235,7 @@ impl<'r, 'l> Try<'r, 'l> {
 
     fn read_and_keep(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
         let options = self.run.options;
-        let staging = Staging::new(&self.attempt, (options.work.memory_bytes / 32) as usize);
+        let staging = Staging::new(&self.attempt, (options.work.memory_bytes / 16) as usize);
         let tools = Tools {
             keys: self.run.keys,
             limits: &options.limits,

@@ -42,6 +42,10 @@ impl Source for Interrupted {
         self.folder.streams()
     }
 
+    fn lists_all(&self) -> bool {
+        self.folder.lists_all()
+    }
+
     fn list(&self, stream: Stream, wanted: Wanted) -> BoxFuture<'_, Result<Listing, Fault>> {
         self.folder.list(stream, wanted)
     }

@@ -22,7 +22,7 @@ mod status;
 mod stop;
 mod workers;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -31,8 +31,8 @@ use tokio::runtime::Handle;
 use crate::decode::Keyring;
 use crate::lake::{Archived, Lake};
 use crate::model::{
-    Batch, DecodeLimits, Event, EventSink, Fault, FaultKind, Part, Remedy, Scope, Stream, UtcDay, Wanted,
-    WorkOptions,
+    Batch, DecodeLimits, Event, EventSink, Fault, FaultKind, Part, Remedy, Scope, Stage, Stream, UtcDay,
+    Wanted, WorkOptions,
 };
 use crate::source::{Listing, Source};
 
@@ -41,6 +41,7 @@ use redo::Redo;
 
 pub use coverage::{Coverage, Gap};
 pub use plan::{PlannedBatch, RETENTION_MS, expires_ms};
+pub use staging::shape_of as lake_shape;
 pub use status::{StreamStatus, Unarchived, recorded_status};
 pub use stop::Stop;
 
@@ -80,6 +81,8 @@ pub struct Plan {
     redos: Vec<Redo>,
     /// What was listed, for the record of the run.
     listed: Vec<Listed>,
+    /// Streams that could be listed, and the names listed in them; for parts that were chosen.
+    names: HashMap<Stream, HashSet<String>>,
 }
 
 /// A stream and its listing, or why there is none.
@@ -186,6 +189,7 @@ impl Run<'_> {
                 }
             }
         }
+        self.tell_chosen_and_gone(&plan)?;
         plan.batches = plan::plan(self.source.account(), missing);
         plan.redos.sort_by_key(|redo| (redo.batch.day, redo.batch.stream));
         let batches = || plan.redos.iter().map(|redo| &redo.batch).chain(&plan.batches);
@@ -209,6 +213,7 @@ impl Run<'_> {
         }
         let mut parts = listing.parts;
         let listed = parts.len() as u64;
+        let listed_names = parts.iter().map(|part| part.id.name.clone()).collect();
         if self.options.redo {
             self.plan_redo(stream, &parts, plan)?;
         }
@@ -220,6 +225,7 @@ impl Run<'_> {
         }
         plan.listed.push(Listed::new(stream, listed, bad_entries, &parts));
         if let Some(chosen) = &self.options.chosen {
+            plan.names.insert(stream, listed_names);
             plan::keep_chosen(&mut parts, chosen);
         }
         self.events.emit(Event::Listed {
@@ -229,6 +235,32 @@ impl Run<'_> {
             missing: parts.len() as u64,
         });
         Ok(parts)
+    }
+
+    /// Chosen parts that are neither listed nor archived: without a word they would pass for done.
+    fn tell_chosen_and_gone(&self, plan: &Plan) -> Result<(), Fault> {
+        let account = self.source.account();
+        let chosen = self.options.chosen.iter().flatten().filter(|batch| batch.account == account.as_str());
+        for batch in chosen {
+            let stream = Stream::from_resource(&batch.stream);
+            let Some((stream, listed)) = stream.and_then(|s| plan.names.get_key_value(&s)) else { continue };
+            let mut gone = batch.parts.iter().filter(|name| !listed.contains(*name)).peekable();
+            if gone.peek().is_none() {
+                continue;
+            }
+            let archived = match UtcDay::parse(&batch.day) {
+                Some(day) => self.lake.archived(account, *stream, day, day)?.parts,
+                None => Default::default(),
+            };
+            for name in gone.filter(|name| !archived.contains(*name)) {
+                let fault =
+                    Fault::new(FaultKind::Gone, Stage::List, "it is planned, but not listed any more")
+                        .of(format!("{account}/{stream}/{name}"))
+                        .advise("check that --from and --to are those of the plan");
+                self.events.emit(Event::PartFailed { part: name.clone(), fault });
+            }
+        }
+        Ok(())
     }
 
     /// Adds what is to be archived anew of a stream.

@@ -106,7 +106,7 @@ pub fn internal(error: &dyn std::fmt::Display) -> Fault {
 }
 
 /// How the lake writes a table.
-fn shape_of(table: &'static Table) -> Arc<TableShape> {
+pub fn shape_of(table: &'static Table) -> Arc<TableShape> {
     static SHAPES: LazyLock<HashMap<&'static str, Arc<TableShape>>> =
         LazyLock::new(|| TABLES.iter().map(|table| (table.name, Arc::new(shape(table)))).collect());
     SHAPES.get(table.name).cloned().unwrap_or_else(|| Arc::new(shape(table)))

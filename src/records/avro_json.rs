@@ -142,6 +142,10 @@ impl<'a> Doc<'a> {
     #[inline]
     fn scalar_in_union(&mut self, wrappers: &[&str]) -> Result<Scalar<'a>, SyntaxError> {
         let start = self.cursor.at();
+        if let Some(value) = self.compact_union()? {
+            return Ok(value);
+        }
+        self.cursor.rewind(start);
         self.cursor.begin_object()?;
         let mut first = true;
         if let Some(key) = self.branch_key(&mut first)?
@@ -180,6 +184,33 @@ impl<'a> Doc<'a> {
                 return Ok(key);
             }
         }
+    }
+
+    /// The commonest unions, as the service writes them: `{"string":"x"}`, `{"long":5}`. For all others `None`,
+    /// with the cursor anywhere behind.
+    #[inline]
+    fn compact_union(&mut self) -> Result<Option<Scalar<'a>>, SyntaxError> {
+        let cursor = &mut self.cursor;
+        let value = if cursor.eat(b"{\"string\":") {
+            let kind = cursor.kind()?;
+            if kind != Kind::String {
+                return Ok(None);
+            }
+            self.bare_scalar(kind)?
+        } else if cursor.eat(b"{\"long\":") || cursor.eat(b"{\"int\":") || cursor.eat(b"{\"double\":") {
+            if cursor.kind()? != Kind::Number {
+                return Ok(None);
+            }
+            Scalar::Number(cursor.number()?)
+        } else if cursor.eat(b"{\"boolean\":") {
+            if cursor.kind()? != Kind::Boolean {
+                return Ok(None);
+            }
+            Scalar::Boolean(cursor.boolean()?)
+        } else {
+            return Ok(None);
+        };
+        Ok(self.cursor.eat(b"}").then_some(value))
     }
 
     /// Reads to the end of the object: true if nothing but attached public keys follows.

@@ -211,6 +211,30 @@ impl<'a> Cursor<'a> {
         Ok(Some(key))
     }
 
+    /// Consumes the object's next key and its colon if it is `key` and written without blanks, else nothing.
+    #[inline]
+    pub fn next_key_is(&mut self, key: &str, first: &mut bool) -> bool {
+        let found = || {
+            let rest = self.text.get(self.at..)?;
+            let rest = if *first { rest } else { rest.strip_prefix(b",")? };
+            rest.strip_prefix(b"\"")?.strip_prefix(key.as_bytes())?.strip_prefix(b"\":")
+        };
+        let Some(rest) = found() else { return false };
+        self.at = self.text.len() - rest.len();
+        *first = false;
+        true
+    }
+
+    /// Consumes exactly these bytes, or nothing.
+    #[inline]
+    pub fn eat<const N: usize>(&mut self, bytes: &[u8; N]) -> bool {
+        let found = self.text.get(self.at..).and_then(<[u8]>::first_chunk::<N>) == Some(bytes);
+        if found {
+            self.at += N;
+        }
+        found
+    }
+
     /// Consumes `[`.
     #[inline]
     pub fn begin_array(&mut self) -> Result1<()> {

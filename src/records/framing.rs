@@ -6,7 +6,7 @@
 //! Values may stand one per line, pretty-printed, or both in one file. A frame is cut by its brackets
 //! and quotes alone; whether it is JSON is decided by who parses it. Where brackets or quotes cannot
 //! be right (a cut line, say), the value is given up and framing goes on at the next line that begins
-//! with `{`: one broken record costs itself, not its neighbours. Every stretch of text that is not
+//! with `{` or with an encrypted record: one broken record costs itself, not its neighbours. Every stretch of text that is not
 //! blank belongs to exactly one frame, so that what is framed can be counted.
 //!
 //! What can fail: the input itself (its fault passes through), and the caps on record size and depth
@@ -16,6 +16,7 @@ use std::io::Read;
 
 use memchr::{memchr2, memmem};
 
+use super::brackets::{Brackets, Reach};
 use crate::model::{DecodeLimits, Fault, FaultKind, Place, Stage};
 
 /// What a frame holds, as far as framing can tell.
@@ -79,6 +80,8 @@ struct Scan {
     /// Last byte that was neither blank nor inside a string.
     last: u8,
     in_string: bool,
+    /// The fast gear, until it meets something odd.
+    fast: Option<Brackets>,
     /// Why the value cannot be whole; then `at` is from where the next line is looked for.
     broken: Option<&'static str>,
 }
@@ -146,8 +149,7 @@ impl<R: Read> Framer<R> {
         self.offset += framed as u64;
         self.at -= framed;
         if let Some(scan) = &mut self.scan {
-            scan.start -= framed;
-            scan.at -= framed;
+            scan.shift(framed);
         }
         chunk
     }
@@ -174,8 +176,7 @@ impl<R: Read> Framer<R> {
         self.offset += blanks as u64;
         self.at -= blanks;
         if let Some(scan) = &mut self.scan {
-            scan.start -= blanks;
-            scan.at -= blanks;
+            scan.shift(blanks);
         }
     }
 
@@ -227,7 +228,20 @@ impl<R: Read> Framer<R> {
 
     /// A value that begins with a bracket or a quote; `None` when more text is needed.
     fn bracketed(&mut self, start: usize) -> Result<Option<(usize, Option<FrameKind>)>, Fault> {
-        let mut scan = self.scan.take().unwrap_or_else(|| Scan::new(start));
+        let mut scan =
+            self.scan.take().unwrap_or_else(|| Scan::new(start, self.text.get(start) != Some(&b'"')));
+        if let Some(fast) = &mut scan.fast {
+            match fast.advance(&self.text, self.limits.max_depth, self.ended) {
+                Reach::End(end) if self.closes(start, end) => {
+                    return Ok(Some((end, Some(FrameKind::Value))));
+                }
+                Reach::NeedMore if !self.ended => {
+                    self.scan = Some(scan);
+                    return Ok(None);
+                }
+                _ => scan.fast = None,
+            }
+        }
         if scan.broken.is_none() {
             match scan.advance(&self.text, self.limits.max_depth) {
                 Scanned::Whole(end) => return Ok(Some((end, Some(FrameKind::Value)))),
@@ -243,17 +257,23 @@ impl<R: Read> Framer<R> {
                 Scanned::Broken(reason) => scan.break_up(reason),
             }
         }
-        let end = match next_line_with_brace(&self.text, scan.at) {
+        let end = match next_start_of_record(&self.text, scan.at) {
             Some(end) => end,
             None if self.ended => self.text.len(),
             None => {
-                // The line break may be the last byte that is here.
-                scan.at = self.text.len().saturating_sub(1).max(start);
+                // What the last line begins with may not be here yet.
+                scan.at = self.text.len().saturating_sub(MAX_LINE_START).max(start);
                 self.scan = Some(scan);
                 return Ok(None);
             }
         };
         Ok(Some((end, scan.broken.map(FrameKind::Broken))))
+    }
+
+    /// Whether the last byte before `end` closes what the first one opens.
+    fn closes(&self, start: usize, end: usize) -> bool {
+        let (first, last) = (self.text.get(start), self.text.get(end.saturating_sub(1)));
+        matches!((first, last), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
     }
 
     /// An armored block that stands bare: a message makes a record, a public key belongs to one.
@@ -294,15 +314,34 @@ fn armor_may_start(text: &[u8], ended: bool) -> bool {
     text.starts_with(mark) || (!ended && mark.starts_with(text))
 }
 
-/// Start of the first line after `from` that begins with `{`.
-fn next_line_with_brace(text: &[u8], from: usize) -> Option<usize> {
-    memmem::find(text.get(from..)?, b"\n{").map(|at| from + at + 1)
+/// How a line begins with a record: in the clear, encrypted as a JSON string, or as bare armor.
+const LINE_STARTS: [&[u8]; 3] = [b"\n{", b"\n\"-----BEGIN PGP ", b"\n-----BEGIN PGP "];
+const MAX_LINE_START: usize = 17;
+
+/// Start of the first line after `from` that begins with a record.
+fn next_start_of_record(text: &[u8], from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    let begins = |at: &usize| {
+        let line = rest.get(*at..).unwrap_or_default();
+        LINE_STARTS.iter().any(|start| line.starts_with(start))
+    };
+    memchr::memchr_iter(b'\n', rest).find(begins).map(|at| from + at + 1)
 }
 
 impl Scan {
-    fn new(start: usize) -> Scan {
+    fn new(start: usize, bracket: bool) -> Scan {
         // As if an array stood around it: there any value may begin.
-        Scan { start, at: start, open: Vec::new(), last: b'[', in_string: false, broken: None }
+        let fast = bracket.then(|| Brackets::new(start));
+        Scan { start, at: start, open: Vec::new(), last: b'[', in_string: false, fast, broken: None }
+    }
+
+    /// So many bytes before it are gone.
+    fn shift(&mut self, bytes: usize) {
+        self.start -= bytes;
+        self.at -= bytes;
+        if let Some(fast) = &mut self.fast {
+            fast.at -= bytes;
+        }
     }
 
     fn break_up(&mut self, reason: &'static str) {
@@ -454,6 +493,16 @@ mod tests {
             ("{\"a\":[\n{\"c\":2}\n", &[("{\"a\":[\n", false), ("{\"c\":2}", true)]),
             ("{\"a\":1,\n{\"c\":2}\n", &[("{\"a\":1,\n", false), ("{\"c\":2}", true)]),
             ("{}\n{\"a\":1", &[("{}", true), ("{\"a\":1", false)]),
+            // cut lines before encrypted ones
+            (
+                "\"-----BEGIN PGP MESSAGE-----\\nab\n\"-----BEGIN PGP \"\n{\"a\":\"b\n\"-----BEGIN PGP x\"",
+                &[
+                    ("\"-----BEGIN PGP MESSAGE-----\\nab\n", false),
+                    ("\"-----BEGIN PGP \"", true),
+                    ("{\"a\":\"b\n", false),
+                    ("\"-----BEGIN PGP x\"", true),
+                ],
+            ),
             // what is not an object
             ("oops\n{}", &[("oops", false), ("{}", true)]),
             ("{},\n{}", &[("{}", true), (",", false), ("{}", true)]),
@@ -500,7 +549,7 @@ mod tests {
             parts in prop::collection::vec(prop::sample::select(vec![
                 "{\"a\":1}", "{\n \"b\": [ {} ,\n{ } ]\n}", "\n", "{\"s\":\"\\\\\\\"{}[\"}", "{\"cut\":[", "{\"cut\":\"x",
                 "oops", "[1]", "}", "\"t\"", "\u{feff}", "é", " ", "-----BEGIN PGP MESSAGE-----\nx\n-----END PGP MESSAGE-----",
-                "-----BEGIN", "\n{\"k\":\"v\"}\n", "\\", "\"", ",",
+                "-----BEGIN", "\n{\"k\":\"v\"}\n", "\n\"-----BEGIN PGP x\"", "\\", "\"", ",",
             ]), 0..30),
         ) {
             let text = parts.concat();

@@ -11,6 +11,7 @@
 #![deny(clippy::indexing_slicing)]
 
 mod avro_json;
+mod brackets;
 mod cursor;
 mod decrypted;
 mod envelope;

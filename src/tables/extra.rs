@@ -13,13 +13,24 @@ use std::collections::HashMap;
 
 use crate::records::{Cursor, Kind, Path, SyntaxError, show_raw};
 
-/// What was not understood while a part was read.
+/// What was not understood while a part was read: what the figures of the summary and the ledger count.
+///
+/// Each counts once however much lies in it, and nothing is counted that is null where null is legal or
+/// that is part of an encryption (an attached public key). All of it is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Oddities {
+    /// Members whose key means nothing where they stand: of an envelope, a body, a header, an item or a
+    /// record in it; beside a union's branch; a repeated header, list or envelope member; a union branch of
+    /// unknown type. Inside bodies of unknown type nothing is counted.
     pub unknown_fields: u64,
+    /// Values of a known place that do not fit it: of another type, out of its range, not Unicode; a repeated
+    /// field that has a column; an item, body or element that is no record.
     pub mistyped: u64,
+    /// Bodies that are neither of a published type nor recognised by their fields.
     pub unknown_bodies: u64,
+    /// Rows whose own date is out of bounds and which lie under their part's date.
     pub misdated: u64,
+    /// Records whose `accountId` is not the account of their part.
     pub foreign_accounts: u64,
 }
 

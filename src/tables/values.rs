@@ -14,16 +14,22 @@ use crate::records::{
 /// Enums of the service, which may come wrapped by their short names.
 const ENUMS: &[&str] = &["ControlGroupEnum", "ConversationType", "DeviceType", "DataTypeEnum"];
 
-/// Times from year 1 to 9999: others overflow in what reads the lake, and one of them would make a
-/// whole file unreadable.
+/// Times from 1900 to 9999: later ones overflow in what reads the lake, and Spark 3 refuses earlier ones
+/// (`spark.sql.parquet.datetimeRebaseModeInRead`); a single one would make a whole file unreadable.
 pub fn is_time(ms: i64) -> bool {
-    (-62_135_596_800_000..253_402_300_800_000).contains(&ms)
+    (-2_208_988_800_000..253_402_300_800_000).contains(&ms)
 }
 
 /// Reads the fields of a record into the columns of `into`, up to and including the closing brace.
 pub fn fields(doc: &mut Doc<'_>, into: &mut Struct, notes: &mut Notes) -> Result<(), SyntaxError> {
     let (mut first, mut guess) = (true, 0);
-    while let Some(key) = doc.cursor.next_key(&mut first)? {
+    loop {
+        if next_is(doc, into.record.fields, guess, &mut first) {
+            member(doc, into, guess, notes)?;
+            guess += 1;
+            continue;
+        }
+        let Some(key) = doc.cursor.next_key(&mut first)? else { break };
         match find(into.record.fields, key, guess) {
             Some(index) => {
                 guess = index + 1;
@@ -34,6 +40,12 @@ pub fn fields(doc: &mut Doc<'_>, into: &mut Struct, notes: &mut Notes) -> Result
     }
     into.end_row();
     Ok(())
+}
+
+/// Passes the key of the field at `guess`, if it comes next: most records keep to one order.
+#[inline]
+pub fn next_is(doc: &mut Doc<'_>, fields: &[Field], guess: usize, first: &mut bool) -> bool {
+    fields.get(guess).is_some_and(|field| doc.cursor.next_key_is(field.json, first))
 }
 
 /// Reads the value of a known field.

@@ -14,8 +14,8 @@ from mapping import (AGENT_IDS, BODIES, BOOL, DOUBLE, GEO, INT, JSON, LONG, NAME
 
 PRIMITIVES = {"string", "long", "int", "double", "float", "boolean", "bytes", "enum", "array", "map", "null"}
 DAY_MS = 86_400_000
-#: years 1 to 9999: readers refuse whole files for the sake of one time beyond
-READABLE_TIMES = range(-62_135_596_800_000, 253_402_300_800_000)
+#: years 1900 to 9999: readers refuse whole files for the sake of one time beyond
+READABLE_TIMES = range(-2_208_988_800_000, 253_402_300_800_000)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 use super::super::builder::{LeadValue, TableBuilder};
 use super::super::columns::Column;
 use super::super::declare::{Lead, Table};
-use super::super::values::{self, find, has_field, member, unknown_member};
+use super::super::values::{self, find, has_field, member, next_is, unknown_member};
 use super::{Reader, is};
 use crate::records::{Doc, Step, SyntaxError};
 
@@ -90,8 +90,14 @@ impl Reader {
         };
         let mut met = [false; 8];
         let (mut first, mut guess) = (true, 0);
-        while let Some(key) = doc.cursor.next_key(&mut first)? {
+        loop {
             let Some(builder) = self.tables.get_mut(index) else { break };
+            if next_is(doc, table.record.fields, guess, &mut first) {
+                member(doc, &mut builder.item, guess, &mut self.notes)?;
+                guess += 1;
+                continue;
+            }
+            let Some(key) = doc.cursor.next_key(&mut first)? else { break };
             if let Some(field) = find(table.record.fields, key, guess) {
                 guess = field + 1;
                 member(doc, &mut builder.item, field, &mut self.notes)?;

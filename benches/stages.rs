@@ -1,0 +1,195 @@
+//! Each stage alone, on one thread: bytes in, nothing kept.
+//!
+//! ```text
+//! cargo bench --bench stages                                  all of them, about two minutes
+//! cargo bench --bench stages -- read                          some
+//! cargo bench --bench stages -- --save-baseline before        keep the figures under a name …
+//! cargo bench --bench stages -- --baseline before             … and compare with them
+//! ```
+//! The data is the generator's, 8 MiB of JSON per stream, not encrypted. Throughput counts bytes of JSON
+//! (for `pgp` messages). A stage's share of a whole run is its time over that of `convert`.
+
+use std::hint::black_box;
+use std::io::Read;
+use std::time::Duration;
+
+use aws_lc_rs::rsa::{KeySize, Pkcs1PrivateDecryptingKey, Pkcs1PublicEncryptingKey, PrivateDecryptingKey};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+use lp_archive::decode::{self, Keyring};
+use lp_archive::demo::generator::{Encryption, GeneratorOptions, Packer};
+use lp_archive::demo::key::{DemoKey, demo_secret_key};
+use lp_archive::lake::{Access, Lake};
+use lp_archive::model::{AccountId, DecodeLimits, LakeOptions, Payload, PgpOptions, Scope, Stream, UtcDay};
+use lp_archive::pipeline::lake_shape;
+use lp_archive::records::{Chunk, Cursor, Framer, open_encrypted};
+use lp_archive::tables::{Origin, Reader, Rows};
+
+const ACCOUNT: &str = "75555851";
+const FROM_MS: i64 = 1_790_000_000_000;
+
+struct Sample {
+    stream: Stream,
+    json: Vec<u8>,
+    gzip: Vec<u8>,
+    scope: Scope,
+}
+
+fn sample(stream: Stream, bytes: u64, encryption: Encryption) -> Sample {
+    let options = GeneratorOptions {
+        hours: 1,
+        parts_per_hour: 1,
+        streams: vec![stream],
+        size_bytes: Some(bytes),
+        encryption,
+        ..GeneratorOptions::new(7, ACCOUNT, FROM_MS)
+    };
+    let key = DemoKey::load().unwrap();
+    let file = options.files(&key).next().unwrap().unwrap();
+    let packer = Packer { key: &key, encryption: Encryption::NONE, level: 6 };
+    let gzip = packer.pack(&file).unwrap();
+    Sample { stream, json: file.json, gzip, scope: file.scope }
+}
+
+fn chunks(sample: &Sample) -> Vec<Chunk> {
+    let mut framer = Framer::new(sample.json.as_slice(), DecodeLimits::default(), 1 << 20);
+    std::iter::from_fn(|| framer.next_chunk().unwrap()).collect()
+}
+
+fn reader(sample: &Sample) -> Reader {
+    let file = format!("{}.{}.{}.part-00000-0", sample.stream.file_prefix(), FROM_MS, FROM_MS + 3_600_000);
+    let origin = Origin { account: ACCOUNT.into(), stream: sample.stream, file, scope: sample.scope };
+    Reader::new(origin, 128)
+}
+
+/// Reads all records, handing rows on as the pipeline does.
+fn rows(sample: &Sample, chunks: &[Chunk]) -> Vec<Rows> {
+    let mut reader = reader(sample);
+    let mut rows = Vec::new();
+    for chunk in chunks {
+        for (index, frame) in chunk.frames.iter().enumerate() {
+            let record = chunk.first_record + index as u64;
+            reader.read(chunk.text_of(frame), &[], record).unwrap();
+        }
+        if reader.bytes() > 4 << 20 {
+            rows.extend(reader.drain().unwrap());
+        }
+    }
+    rows.extend(reader.drain().unwrap());
+    rows
+}
+
+fn text_stages(c: &mut Criterion) {
+    let web = sample(Stream::WebSession, 8 << 20, Encryption::NONE);
+    let keys = Keyring::load(&PgpOptions::default()).unwrap();
+    let mut group = c.benchmark_group("text");
+    group.throughput(Throughput::Bytes(web.json.len() as u64));
+    group.bench_function("inflate", |b| {
+        let payload = Payload::Memory(web.gzip.clone().into());
+        let mut buffer = vec![0; 1 << 20];
+        b.iter(|| {
+            let mut text = decode::open(&payload, &keys, &DecodeLimits::default()).unwrap();
+            while text.read(&mut buffer).unwrap() > 0 {}
+        });
+    });
+    group.bench_function("frame", |b| b.iter(|| black_box(chunks(&web))));
+    group.bench_function("skip", |b| {
+        let chunks = chunks(&web);
+        b.iter(|| {
+            for chunk in &chunks {
+                for frame in &chunk.frames {
+                    black_box(Cursor::new(chunk.text_of(frame), 128).skip_value().unwrap());
+                }
+            }
+        });
+    });
+    group.finish();
+}
+
+fn read(c: &mut Criterion) {
+    let mut group = c.benchmark_group("read");
+    for stream in Stream::ALL {
+        let sample = sample(stream, 8 << 20, Encryption::NONE);
+        let chunks = chunks(&sample);
+        group.throughput(Throughput::Bytes(sample.json.len() as u64));
+        group.bench_function(stream.to_string(), |b| b.iter(|| black_box(rows(&sample, &chunks))));
+    }
+    group.finish();
+}
+
+/// The rows of each stream to Parquet, one row group per batch as read. Nothing is committed.
+fn encode(c: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let mut group = c.benchmark_group("encode");
+    for stream in Stream::ALL {
+        let sample = sample(stream, 8 << 20, Encryption::NONE);
+        let rows = rows(&sample, &chunks(&sample));
+        group.throughput(Throughput::Bytes(sample.json.len() as u64));
+        let folder = tempfile::tempdir().unwrap();
+        // Groups are made as soon as they are full; what fills none at the end is not encoded.
+        let options = LakeOptions { row_group_bytes: 2 << 20, ..LakeOptions::default() };
+        let out = folder.path().display().to_string();
+        let lake = Lake::open(&out, options, Access::Write, runtime.handle().clone()).unwrap();
+        group.bench_function(stream.to_string(), |b| {
+            b.iter(|| {
+                let attempt =
+                    lake.begin(&AccountId::parse(ACCOUNT).unwrap(), stream, UtcDay(20_000), 1).unwrap();
+                let set = attempt.object_set();
+                pool.install(|| {
+                    for rows in &rows {
+                        set.append(&lake_shape(rows.table), rows.day, rows.batch.clone()).unwrap();
+                    }
+                });
+                attempt.abandon(vec![set]).unwrap();
+            });
+        });
+    }
+    group.finish();
+}
+
+/// PGP per value against the bare RSA operation: the first figure can hardly exceed the second.
+fn pgp(c: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let key_file = folder.path().join("key.asc");
+    std::fs::write(&key_file, demo_secret_key()).unwrap();
+    let options = PgpOptions { key_files: vec![key_file], ..PgpOptions::default() };
+    let keys = Keyring::load(&options).unwrap();
+    let sample = sample(Stream::Engagement, 64 << 10, Encryption::values(0.5));
+    let chunks = chunks(&sample);
+    let marker = b"-----BEGIN PGP MESSAGE-----";
+    let messages = memchr::memmem::find_iter(&sample.json, marker).count() as u64;
+    let mut group = c.benchmark_group("pgp");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(messages));
+    group.bench_function("values", |b| {
+        b.iter(|| {
+            for chunk in &chunks {
+                for frame in &chunk.frames {
+                    black_box(open_encrypted(chunk.text_of(frame), &keys).unwrap());
+                }
+            }
+        });
+    });
+    let private = PrivateDecryptingKey::generate(KeySize::Rsa4096).unwrap();
+    let public = Pkcs1PublicEncryptingKey::new(private.public_key()).unwrap();
+    let private = Pkcs1PrivateDecryptingKey::new(private).unwrap();
+    let mut sealed = vec![0; public.ciphertext_size()];
+    let sealed = public.encrypt(&[7; 35], &mut sealed).unwrap().to_vec();
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("raw RSA-4096", |b| {
+        let mut plain = vec![0; private.min_output_size()];
+        b.iter(|| black_box(private.decrypt(&sealed, &mut plain).unwrap().len()));
+    });
+    group.finish();
+}
+
+fn few() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3))
+        .sample_size(20)
+}
+
+criterion_group! { name = stages; config = few(); targets = text_stages, read, encode, pgp }
+criterion_main!(stages);
