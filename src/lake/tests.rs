@@ -446,7 +446,8 @@ fn few_objects_are_open_at_a_time() {
 #[test]
 fn footers_count_as_memory() {
     let bench = Bench::new();
-    let lake = bench.open(LakeOptions { row_group_rows: 1, buffer_bytes: 512 << 10, ..LakeOptions::default() });
+    let lake =
+        bench.open(LakeOptions { row_group_rows: 1, buffer_bytes: 512 << 10, ..LakeOptions::default() });
     let attempt = begin(&lake, 1);
     let set = attempt.object_set();
     for row in 0..300 {
