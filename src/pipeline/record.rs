@@ -86,6 +86,12 @@ pub(super) struct FailedPart {
     pub reason: String,
 }
 
+impl FailedPart {
+    pub fn scope(&self) -> Scope {
+        Scope { start_ms: self.scope_start_ms, end_ms: self.scope_end_ms }
+    }
+}
+
 /// Reason of a part that no run has tried to archive yet.
 pub(super) const NOT_TRIED: &str = "not_tried";
 

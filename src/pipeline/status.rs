@@ -13,7 +13,7 @@ use super::plan::RETENTION_MS;
 use super::record::{FailedPart, NOT_TRIED, Record};
 use super::{Run, now_ms};
 use crate::lake::{Committed, Lake};
-use crate::model::{AccountId, Event, Fault, Stream, UtcDay, Window};
+use crate::model::{AccountId, Event, Fault, Scope, Stream, UtcDay, Window};
 use crate::source::Listing;
 
 /// One stream of an account, within a window of scope starts.
@@ -180,8 +180,6 @@ impl Look<'_> {
         records: &Records,
     ) -> Result<StreamStatus, Fault> {
         let window = self.window;
-        let (first, last) = (UtcDay::of_ms(window.from_ms), UtcDay::of_ms(window.to_ms.min(now_ms())));
-        let entries = self.lake.committed(self.account, stream, first, last)?;
         let (listing, fault) = match listing {
             Some(Ok(listing)) => (Some(Ok(listing)), None),
             Some(Err(fault)) => (None, Some(fault.kind.code().to_owned())),
@@ -191,21 +189,24 @@ impl Look<'_> {
             Ok(listing) => listing.parts.len() as u64,
             Err((listed, _)) => *listed,
         });
-        let reasons = records.reasons(stream);
-        let listed_parts: Vec<(String, i64)> = match &listing {
+        let told: HashMap<&str, Scope> = match &listing {
             Some(Ok(listing)) => {
-                listing.parts.iter().map(|part| (part.id.name.clone(), part.scope.end_ms)).collect()
+                listing.parts.iter().map(|part| (part.id.name.as_str(), part.scope)).collect()
             }
-            Some(Err((_, failed))) => {
-                failed.iter().map(|part| (part.name.clone(), part.scope_end_ms)).collect()
-            }
-            None => Vec::new(),
+            Some(Err((_, failed))) => failed.iter().map(|part| (part.name.as_str(), part.scope())).collect(),
+            None => HashMap::new(),
         };
+        // A part that was made late may be listed though its scope is older than the window.
+        let oldest = told.values().map(|scope| scope.start_ms).min().unwrap_or(i64::MAX);
+        let first = UtcDay::of_ms(oldest.min(window.from_ms));
+        let last = UtcDay::of_ms(window.to_ms.min(now_ms()));
+        let entries = self.lake.committed(self.account, stream, first, last)?;
+        let reasons = records.reasons(stream);
         let coverage = coverage(&records.proofs(stream), self.proven, now_ms());
-        let failed = unarchived(listed_parts, &entries, &reasons);
+        let failed = unarchived(&told, &entries, &reasons);
         let within = || {
             let parts = entries.iter().flat_map(|entry| &entry.parts);
-            parts.filter(|part| window.contains(part.scope.start_ms))
+            parts.filter(|part| window.contains(part.scope.start_ms) || told.contains_key(part.name.as_str()))
         };
         Ok(StreamStatus {
             account: self.account.clone(),
@@ -222,20 +223,20 @@ impl Look<'_> {
     }
 }
 
-/// Parts (name and scope end) that no entry names, by the moment of their deletion.
+/// Parts that no entry names, by the moment of their deletion.
 fn unarchived(
-    listed: Vec<(String, i64)>,
+    listed: &HashMap<&str, Scope>,
     entries: &[Committed],
     reasons: &HashMap<&str, &str>,
 ) -> Vec<Unarchived> {
     let archived: HashSet<&str> =
         entries.iter().flat_map(|entry| &entry.parts).map(|part| part.name.as_str()).collect();
-    let missing = listed.into_iter().filter(|(name, _)| !archived.contains(name.as_str()));
+    let missing = listed.iter().filter(|(name, _)| !archived.contains(*name));
     let mut found: Vec<Unarchived> = missing
-        .map(|(name, end_ms)| Unarchived {
-            reason: reasons.get(name.as_str()).copied().unwrap_or(NOT_TRIED).to_owned(),
-            name,
-            expires_ms: end_ms.saturating_add(RETENTION_MS),
+        .map(|(name, scope)| Unarchived {
+            name: (*name).to_owned(),
+            reason: reasons.get(name).copied().unwrap_or(NOT_TRIED).to_owned(),
+            expires_ms: scope.end_ms.saturating_add(RETENTION_MS),
         })
         .collect();
     found.sort_by(|a, b| (a.expires_ms, &a.name).cmp(&(b.expires_ms, &b.name)));

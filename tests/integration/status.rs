@@ -134,6 +134,26 @@ fn only_whole_listings_prove_hours() {
     assert_eq!(web["gaps"][0]["expired"], true, "{web}");
 }
 
+/// Made now, of a scope that is long gone: listed, archived, and known to be.
+#[test]
+fn a_part_that_was_made_late_is_archived_like_any_other() {
+    let scene = Scene::new(StandInOptions::default(), Method::Bearer);
+    let mut files = read_folder(&scene.inputs).unwrap();
+    let mut late = files.iter().find(|file| file.stream == Stream::Survey).unwrap().clone();
+    let start_ms = now_ms() / HOUR_MS * HOUR_MS - 50 * 24 * HOUR_MS;
+    late.scope = Scope { start_ms, end_ms: start_ms + HOUR_MS };
+    late.name = format!("Survey.{start_ms}.{}.part-00000-0", start_ms + HOUR_MS);
+    late.generated_ms = now_ms() - 2 * HOUR_MS;
+    files.push(late);
+    scene.service.set_files(files);
+    let survey = of(&scene.run("status", &[]).exits(3).summary(), "survey");
+    assert_eq!(survey["failed"], survey["listed"], "{survey}");
+    scene.sync(&[]).exits(0);
+    let survey = of(&scene.run("status", &[]).exits(0).summary(), "survey");
+    assert_eq!((&survey["failed"], &survey["hours_covered"]), (&0.into(), &survey["hours"]), "{survey}");
+    assert_eq!(survey["archived"], survey["listed"], "{survey}");
+}
+
 #[test]
 fn a_service_that_is_away_is_told() {
     let scene = Scene::new(StandInOptions::default(), Method::Bearer);

@@ -36,7 +36,7 @@ impl Writer<'_> {
     fn key(&mut self, key: &str) {
         let quoted = Value::from(key).to_string();
         match key.chars().nth(1) {
-            Some(letter) if self.choose() % 16 == 0 && letter.is_ascii_alphanumeric() => {
+            Some(letter) if self.choose().is_multiple_of(16) && letter.is_ascii_alphanumeric() => {
                 let (first, rest) = quoted.split_at(2);
                 self.push(&format!("{first}\\u{:04x}{}:", letter as u32, &rest[1..]));
             }
