@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the tests need and runs all of them:  bash tests/run.sh  [arguments for `cargo test`]
 #
-#   .venv/   Python with pinned readers that are not ours (duckdb, fastavro), made once
+#   .venv/   Python with pinned readers that are not ours (duckdb, fastavro) and an S3 server (seaweedfs), made once
 #   gpg      from the system; installed with apt when this runs as root on a machine that lacks it
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

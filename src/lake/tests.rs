@@ -442,6 +442,22 @@ fn few_objects_are_open_at_a_time() {
     assert!(bench.objects().iter().any(|path| path.ends_with("-p3.parquet")));
 }
 
+/// What a footer will hold is memory too: an object of very many row groups is ended.
+#[test]
+fn footers_count_as_memory() {
+    let bench = Bench::new();
+    let lake =
+        bench.open(LakeOptions { row_group_rows: 1, buffer_bytes: 512 << 10, ..LakeOptions::default() });
+    let attempt = begin(&lake, 1);
+    let set = attempt.object_set();
+    for row in 0..300 {
+        set.append(&shape("surveys"), day("2026-11-01"), batch(row..row + 1)).unwrap();
+    }
+    attempt.commit(vec![set], draft(&["a"])).unwrap();
+    assert!(bench.objects().len() > 1, "{:?}", bench.objects());
+    assert_eq!(bench.numbers("surveys"), (0..300).collect::<Vec<_>>());
+}
+
 #[test]
 fn large_objects_are_written_in_pieces() {
     let bench = Bench::new();

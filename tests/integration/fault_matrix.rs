@@ -155,7 +155,7 @@ fn mended(scene: &Scene, first: &Value, said: &str) {
     let done = scene.sync(&[]);
     assert_eq!(done.code, Some(0), "{said}, after: {}\n{}", done.stdout, done.stderr);
     assert_eq!(archived(scene), listed(scene), "{said}");
-    let all: u64 = scene.counts.rows().into_iter().map(|(_, rows)| rows).sum();
+    let all: u64 = scene.counts.rows().into_values().sum();
     assert_eq!(rows_of(first) + rows_of(&done.summary()), all, "{said}");
     lake_is_tidy(&scene.lake);
 }

@@ -181,7 +181,8 @@ fn without_any_credentials_the_error_tells_where_they_are_looked_for() {
 fn encryption_settings_reach_the_store() {
     let temporary = tempfile::tempdir().unwrap();
     let inputs = super::program::samples(temporary.path());
-    let cases: [(&[(&str, &str)], &[&str]); 2] = [
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Pairs<'_>, &[&str]); 2] = [
         (&[("AWS_SERVER_SIDE_ENCRYPTION", "AES256")], &["x-amz-server-side-encryption: aes256"]),
         (
             &[
@@ -213,6 +214,7 @@ fn encryption_settings_reach_the_store() {
 
 /// The lake's own test of each step, on this server.
 #[test]
+#[ignore = "takes a minute, and `killed_at_every_step_on_s3` runs always"]
 fn whatever_step_fails_on_this_store() {
     let server = S3Server::shared();
     let mut cargo = Command::new(env!("CARGO"));

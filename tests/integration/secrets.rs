@@ -132,7 +132,7 @@ fn content_of_records_is_not_logged() {
         format!("{{\"dataType\":\"{secret}\",\"metaData\":{{}},\"recordCollection\":[]}}"),
         format!("{{\"dataType\":{{\"x\":\"Survey\"}},\"{secret}\":\"{secret}\",\"recordCollection\":7}}"),
         format!("\"{secret}\""),
-        format!("{secret}"),
+        secret.to_owned(),
         format!("{{\"a\":\"-----BEGIN PGP MESSAGE-----\\n\\n{secret}\\n-----END PGP MESSAGE-----\\n\"}}"),
         sound.replace("\"string\": \"", &format!("\"string\": \"{secret}\\x")),
     ];

@@ -121,7 +121,12 @@ def main():
     lake = Lake(sys.argv[1])
     files = lake.files()
     under = lambda folder: [path for path in files if path.startswith(f"_lp_archive/{folder}/")]
-    entries = [json.loads(lake.text(path)) for path in under("ledger")]
+    every = {path: json.loads(lake.text(path)) for path in under("ledger")}
+    # What a redo replaced stays in the ledger and does not count.
+    replaced = {
+        f"{path.rsplit('/', 1)[0]}/r{number}.json" for path, entry in every.items() for number in entry.get("replaces", [])
+    }
+    entries = [entry for path, entry in every.items() if path not in replaced]
     named = [item["path"] for entry in entries for item in entry["objects"]]
     parts = [part["name"] for entry in entries for part in entry["parts"]]
     there = [path for path in files if path.endswith(".parquet")]

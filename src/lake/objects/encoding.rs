@@ -12,6 +12,10 @@ use super::super::{fail_point, hexadecimal, lock};
 use super::{Object, Objects, Phase, State, Work};
 use crate::model::Fault;
 
+/// What the writer remembers of a column's chunk until the footer is written: metadata, statistics, indexes of pages.
+/// Tables with hundreds of columns would gather more of it than of anything else.
+const FOOTER_BYTES_PER_CHUNK: usize = 1536;
+
 impl Objects {
     /// Encodes rows that were taken, and ends the object where it was waiting for that.
     pub(super) fn encode(&self, object: &Object, work: Work) -> Result<(), Fault> {
@@ -37,6 +41,7 @@ impl Objects {
         let mut state = lock(&object.state);
         let state = &mut *state;
         let Some(writer) = state.writer.as_mut() else { return Ok(()) };
+        state.footer_bytes += chunks.len() * FOOTER_BYTES_PER_CHUNK;
         append_row_group(writer, chunks)?;
         state.rows += group.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
         let mut pieces = Vec::new();

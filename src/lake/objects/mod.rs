@@ -92,6 +92,8 @@ struct State {
     encoding: usize,
     encoding_bytes: usize,
     writer: Option<Writer>,
+    /// What the footer will need, about.
+    footer_bytes: usize,
     upload: Option<Arc<Upload>>,
     pieces: usize,
     /// Bytes given to the upload so far.
@@ -296,6 +298,7 @@ impl State {
             encoding: 0,
             encoding_bytes: 0,
             writer: Some(writer),
+            footer_bytes: 0,
             upload: None,
             pieces: 0,
             uploaded: 0,
@@ -311,6 +314,6 @@ impl State {
     }
 
     fn encoded(&self) -> usize {
-        self.writer.as_ref().map_or(0, |writer| writer.inner().len())
+        self.writer.as_ref().map_or(0, |writer| writer.inner().len() + self.footer_bytes)
     }
 }
