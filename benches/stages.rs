@@ -133,7 +133,8 @@ fn encode(c: &mut Criterion) {
         let lake = Lake::open(&out, options, Access::Write, runtime.handle().clone()).unwrap();
         group.bench_function(stream.to_string(), |b| {
             b.iter(|| {
-                let attempt = lake.begin(&AccountId::parse(ACCOUNT).unwrap(), stream, UtcDay(20_000), 1).unwrap();
+                let attempt =
+                    lake.begin(&AccountId::parse(ACCOUNT).unwrap(), stream, UtcDay(20_000), 1).unwrap();
                 let set = attempt.object_set();
                 pool.install(|| {
                     for rows in &rows {
@@ -184,7 +185,10 @@ fn pgp(c: &mut Criterion) {
 }
 
 fn few() -> Criterion {
-    Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3)).sample_size(20)
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3))
+        .sample_size(20)
 }
 
 criterion_group! { name = stages; config = few(); targets = text_stages, read, encode, pgp }

@@ -228,7 +228,8 @@ impl<R: Read> Framer<R> {
 
     /// A value that begins with a bracket or a quote; `None` when more text is needed.
     fn bracketed(&mut self, start: usize) -> Result<Option<(usize, Option<FrameKind>)>, Fault> {
-        let mut scan = self.scan.take().unwrap_or_else(|| Scan::new(start, self.text.get(start) != Some(&b'"')));
+        let mut scan =
+            self.scan.take().unwrap_or_else(|| Scan::new(start, self.text.get(start) != Some(&b'"')));
         if let Some(fast) = &mut scan.fast {
             match fast.advance(&self.text, self.limits.max_depth, self.ended) {
                 Reach::End(end) if self.closes(start, end) => {
