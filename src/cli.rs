@@ -7,11 +7,12 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::parse_size;
+use crate::config::{parse_duration, parse_size};
 use crate::exit::{Exit, exit_codes_text};
 use crate::model::parse_time;
 
@@ -43,7 +44,7 @@ pub enum Command {
   lp-archive sync --stream survey --out s3://lake/liveperson
   lp-archive plan --json | lp-archive sync --batches -"))]
     Sync(SyncArgs),
-    /// Show what `sync` would do: batches, bytes, and parts that will expire before it is done
+    /// Show what `sync` would do: batches of parts, and when the service may delete the first of each
     #[command(after_help = with_codes("Examples:
   lp-archive plan
   lp-archive plan --json > batches.jsonl             one line per batch, for `sync --batches`"))]
@@ -56,6 +57,19 @@ Examples:
   lp-archive convert --account 75555851 --out lake downloads/
   lp-archive convert --account 75555851 --out lake --pgp-key key.asc --pgp-passphrase-file pass *.gz"))]
     Convert(ConvertArgs),
+    /// Show what is archived, what is not, which hours are proven, and what the service deletes next
+    #[command(after_help = with_codes("Examples:
+  lp-archive status                                  ask the service, compare with the lake
+  lp-archive status --warn-within 7d --json          exit code 3 when something expires within a week
+  lp-archive status --offline --out s3://lake/liveperson"))]
+    Status(StatusArgs),
+    /// Check the lake: every object against the ledger
+    #[command(after_help = with_codes("Examples:
+  lp-archive verify --out lake                       sizes and footers
+  lp-archive verify -c prod.toml --deep              every byte and row, and that no row stands twice
+
+Let no other run write meanwhile. Exit code 3: something was found."))]
+    Verify(VerifyArgs),
     /// Show tables and columns, or views that decode the numeric codes
     #[command(after_help = "Examples:
   lp-archive schema
@@ -83,7 +97,7 @@ pub struct CommonArgs {
     /// Worker threads; default: all cores
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<String>,
-    /// Unknown fields and values that do not fit make exit code 3; nothing is held back
+    /// Exit with 3 also for unknown fields and values that do not fit; nothing is held back
     #[arg(long, global = true)]
     pub strict: bool,
     /// Say problems only
@@ -123,7 +137,7 @@ pub struct SelectArgs {
     /// Parts whose scope starts at or after T: a date (UTC) or an RFC 3339 time; default: 32 days ago
     #[arg(long, value_name = "T", value_parser = parse_time)]
     pub from: Option<i64>,
-    /// Parts whose scope starts before T; default: now
+    /// Parts whose scope starts before T; default: no bound
     #[arg(long, value_name = "T", value_parser = parse_time)]
     pub to: Option<i64>,
     /// Streams, with commas: agentActivity,webSession,engagement,survey; default: all that the account offers
@@ -141,6 +155,50 @@ pub struct SyncArgs {
     /// Do these batches only: lines of `plan --json`, from a file or stdin (-)
     #[arg(long, value_name = "FILE|-")]
     pub batches: Option<PathBuf>,
+    /// Archive anew what is archived of these days, where every part of a ledger entry is still listed
+    #[arg(long, requires = "from", conflicts_with = "batches")]
+    pub redo: bool,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct StatusArgs {
+    /// File of settings; default: LP_ARCHIVE_CONFIG, else ./lp-archive.toml, else environment variables alone
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Look at scopes that start at or after T; default: all that the service still keeps
+    #[arg(long, value_name = "T", value_parser = parse_time)]
+    pub from: Option<i64>,
+    /// Look at scopes that start before T; default: now
+    #[arg(long, value_name = "T", value_parser = parse_time)]
+    pub to: Option<i64>,
+    /// Streams, with commas; default: all that the account offers
+    #[arg(long, value_name = "S,…", value_delimiter = ',')]
+    pub stream: Vec<String>,
+    /// The lake: a folder, or an address such as s3://bucket/prefix
+    #[arg(long, value_name = "URL")]
+    pub out: Option<String>,
+    /// Exit with 3 when the service may delete something unarchived within this span
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "3d")]
+    pub warn_within: Duration,
+    /// Ask the lake only: the last run's listing stands in for the service's
+    #[arg(long)]
+    pub offline: bool,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct VerifyArgs {
+    /// File of settings that names the lake
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The lake: a folder, or an address such as s3://bucket/prefix
+    #[arg(long, value_name = "URL")]
+    pub out: Option<String>,
+    /// Only this account; default: all
+    #[arg(long, value_name = "ID", value_parser = crate::model::AccountId::parse)]
+    pub account: Option<crate::model::AccountId>,
+    /// Read every byte and row, not only the footers
+    #[arg(long)]
+    pub deep: bool,
 }
 
 #[derive(Args, Clone, Debug, Default)]
@@ -163,6 +221,12 @@ pub struct ConvertArgs {
     /// File with the keys' passphrase; or the variable LP_ARCHIVE_PGP_PASSPHRASE
     #[arg(long, value_name = "FILE")]
     pub pgp_passphrase_file: Option<String>,
+    /// Archive anew what is archived, where every part of a ledger entry is among the files
+    #[arg(long, conflicts_with = "salvage")]
+    pub redo: bool,
+    /// Archive what can be read of damaged files; the ledger marks them
+    #[arg(long)]
+    pub salvage: bool,
     /// Files and folders
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -173,8 +237,8 @@ pub struct SchemaArgs {
     /// SQL for this engine
     #[arg(long, value_name = "ENGINE")]
     pub ddl: Option<Engine>,
-    /// The lake that the views read; tables that it does not hold become empty views
-    #[arg(long, value_name = "URL", default_missing_value = ".")]
+    /// The lake that the views read; default: the current folder
+    #[arg(long, value_name = "URL")]
     pub out: Option<String>,
 }
 
@@ -268,14 +332,29 @@ impl NothingToDo {
 /// Help, version, or a command line that makes no sense.
 pub fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Typed, NothingToDo> {
     let TypedLine { command, common } = TypedLine::try_parse_from(line).map_err(NothingToDo)?;
-    if let Command::Sync(SyncArgs { select, .. }) | Command::Plan(PlanArgs { select }) = &command
-        && let (Some(from), Some(to)) = (select.from, select.to)
+    let window = match &command {
+        Command::Sync(SyncArgs { select, .. }) | Command::Plan(PlanArgs { select }) => {
+            (select.from, select.to)
+        }
+        Command::Status(status) => (status.from, status.to),
+        _ => (None, None),
+    };
+    if let (Some(from), Some(to)) = window
         && from >= to
     {
         let error = clap::Error::raw(ErrorKind::ValueValidation, "--from must be earlier than --to\n");
         return Err(NothingToDo(error));
     }
     Ok(Typed { command, common })
+}
+
+/// `3d`, `36h`, `90m`
+fn parse_span(text: &str) -> Result<Duration, String> {
+    let days = text.strip_suffix('d').and_then(|days| days.trim().parse::<u32>().ok());
+    match days {
+        Some(days) => Ok(Duration::from_secs(u64::from(days) * 86_400)),
+        None => parse_duration(text).map_err(|_| format!("'{text}' is not a span of time such as 3d or 36h")),
+    }
 }
 
 fn main_help() -> String {
@@ -325,6 +404,15 @@ mod tests {
     }
 
     #[test]
+    fn spans_of_days() {
+        for (text, hours) in [("3d", 72), ("36h", 36), ("0d", 0)] {
+            assert_eq!(parse_span(text), Ok(Duration::from_secs(hours * 3600)), "{text}");
+        }
+        let Command::Status(status) = typed("status").unwrap().command else { panic!() };
+        assert_eq!(status.warn_within, Duration::from_secs(3 * 86_400));
+    }
+
+    #[test]
     fn common_flags_may_stand_before_the_command() {
         assert!(typed("--json plan").unwrap().common.json);
     }
@@ -338,6 +426,11 @@ mod tests {
             ("sync --from yesterday", "neither a date (2026-11-01) nor an RFC 3339 time"),
             ("sync --from 2026-11-02 --to 2026-11-01", "--from must be earlier than --to"),
             ("convert --account 1 --out x", "<PATH>"),
+            ("sync --redo", "--from <T>"),
+            ("sync --redo --from 2026-11-01 --batches -", "cannot be used with"),
+            ("convert --account 1 --out x --redo --salvage y", "cannot be used with"),
+            ("status --warn-within soon", "not a span of time such as 3d"),
+            ("verify --account ../1", "is not 1 to 20 letters"),
             ("demo --size lots", "is not a size such as 512MiB"),
             ("sync --client-secret x", "unexpected argument '--client-secret'"),
         ] {

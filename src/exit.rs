@@ -85,6 +85,7 @@ impl Exit {
     pub fn of_summary(summary: &Summary, strict: bool) -> Exit {
         let totals = &summary.totals;
         let findings = totals.quarantined > 0
+            || totals.salvaged > 0
             || strict && (totals.unknown_fields > 0 || totals.unknown_bodies > 0 || totals.mistyped > 0);
         Exit::of_faults(
             summary.failed.iter().map(|failure| &failure.fault),

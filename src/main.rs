@@ -5,6 +5,7 @@ use lp_archive::commands;
 
 fn main() {
     forbid_core_dumps();
+    keep_panics_quiet();
     let exit = match cli::parse(std::env::args_os()) {
         Err(nothing) => nothing.tell(),
         Ok(typed) => match typed.command {
@@ -13,10 +14,20 @@ fn main() {
             Command::Demo(args) => commands::demo::run(args, typed.common),
             Command::Plan(args) => commands::sync::plan(args, typed.common),
             Command::Schema(args) => commands::schema::run(args, typed.common),
+            Command::Status(args) => commands::status::run(args, typed.common),
             Command::Sync(args) => commands::sync::sync(args, typed.common),
+            Command::Verify(args) => commands::verify::run(args, typed.common),
         },
     };
     std::process::exit(exit.code());
+}
+
+/// A panic is a mistake of ours and costs one part. Its own words may quote what was read, so only its place is told.
+fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        eprintln!("lp-archive made a mistake{place}; please report this line");
+    }));
 }
 
 /// A core dump would hold keys and decrypted text.

@@ -8,7 +8,7 @@ use crate::cli::{CommonArgs, ConvertArgs};
 use crate::config::ConvertConfig;
 use crate::exit::Exit;
 use crate::lake::Access;
-use crate::model::{Fault, Window};
+use crate::model::{Fault, Wanted, Window};
 use crate::pipeline::{Run, RunOptions};
 use crate::report::Reporter;
 use crate::source::Folder;
@@ -34,8 +34,10 @@ fn convert(config: &ConvertConfig, args: &ConvertArgs, reporter: &Arc<Reporter>)
         work: config.work.clone(),
         limits: config.limits,
         // Whatever was given is meant, however old.
-        window: Window { from_ms: i64::MIN, to_ms: i64::MAX },
+        wanted: Wanted { generated_from_ms: i64::MIN, scopes: Window { from_ms: i64::MIN, to_ms: i64::MAX } },
         chosen: None,
+        redo: args.redo,
+        salvage: args.salvage,
     };
     Run {
         source: Arc::new(source),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::archive::now_ms;
 use super::sync::archive_accounts;
 use super::{common_flags, conclude, start_reporter};
-use crate::cli::{CommonArgs, DemoArgs, SelectArgs};
+use crate::cli::{CommonArgs, DemoArgs, LogFormat, SelectArgs};
 use crate::config::{Config, Environment, Flags};
 use crate::demo::generator::{self, GeneratorOptions};
 use crate::demo::{key, sample, service};
@@ -62,6 +62,9 @@ fn generator_options(options: GeneratorOptions, args: &DemoArgs) -> GeneratorOpt
 fn show(args: &DemoArgs, common: &CommonArgs) -> Result<Exit, Fault> {
     let out = args.out.display().to_string();
     let options = generator_options(sample::demo_options(now_ms()), args);
+    if args.size.is_some() && !common.quiet && common.log_format == LogFormat::Text {
+        let _ = writeln!(std::io::stderr(), "making and encrypting the sample data");
+    }
     let (stand_in, _truth) = sample::start(&options).map_err(|e| failed(&e, &args.out))?;
     let key_file = key_file().map_err(|e| failed(&e, &args.out))?;
     let credentials = stand_in.credentials();
@@ -83,7 +86,8 @@ fn show(args: &DemoArgs, common: &CommonArgs) -> Result<Exit, Fault> {
     };
     let config = Config::without_file(&Environment::from_iter(environment), &flags)?;
     let title = format!("demo: sync from a stand-in service at {} to {out}", stand_in.base_url());
-    let reporter = Arc::new(start_reporter(title, Some(&out), common, &config.warnings));
+    // It has queries of its own to show.
+    let reporter = Arc::new(start_reporter(title, None, common, &config.warnings));
     let select = SelectArgs { from: args.from, ..SelectArgs::default() };
     let outcome = archive_accounts(&config, &select, None, &reporter);
     let exit = conclude(&reporter, &outcome, config.strict);
@@ -105,7 +109,8 @@ fn say_queries(out: &str) {
          -- lines that each agent wrote\n\
          SELECT agent_id, count(*) AS lines, count(DISTINCT conversation_id) AS chats FROM {} WHERE type = '1' GROUP BY ALL ORDER BY lines DESC LIMIT 10;\n\n\
          -- answers to survey questions\n\
-         SELECT question, answer, count(*) AS n FROM {} GROUP BY ALL ORDER BY n DESC LIMIT 10;",
+         SELECT question, answer, count(*) AS n FROM {} GROUP BY ALL ORDER BY n DESC LIMIT 10;\n\n\
+         For your own account: lp-archive config init, then plan, then sync.",
         from("navigation"),
         from("messages"),
         from("survey_answers"),

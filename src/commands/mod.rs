@@ -14,7 +14,9 @@ pub mod config;
 pub mod convert;
 pub mod demo;
 pub mod schema;
+pub mod status;
 pub mod sync;
+pub mod verify;
 
 /// The configuration of `sync` and `plan`, from file, environment and flags.
 ///

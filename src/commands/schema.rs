@@ -1,5 +1,6 @@
 //! `schema`: tables and columns, or views for an engine.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use serde_json::{Value, json};
@@ -7,22 +8,18 @@ use serde_json::{Value, json};
 use crate::cli::{CommonArgs, Engine, SchemaArgs};
 use crate::exit::Exit;
 use crate::lake::{Access, Lake};
-use crate::model::LakeOptions;
-use crate::tables::{Dialect, TABLES, Table, columns, ddl, type_name};
+use crate::model::{Fault, LakeOptions};
+use crate::tables::{Dialect, TABLES, Table, columns, duckdb_views, spark_views, type_name};
 
 /// Runs `schema`.
 pub fn run(args: SchemaArgs, common: CommonArgs) -> Exit {
+    let out = args.out.as_deref().unwrap_or(".");
     let text = match args.ddl {
-        Some(engine) => {
-            let dialect = match engine {
-                Engine::Duckdb => Dialect::DuckDb,
-                Engine::Spark => Dialect::Spark,
-            };
-            match present(args.out.as_deref()) {
-                Ok(present) => ddl(dialect, args.out.as_deref().unwrap_or("."), present.as_ref()),
-                Err(fault) => return Exit::because(&fault, &common),
-            }
-        }
+        Some(Engine::Duckdb) => duckdb_views(out),
+        Some(Engine::Spark) => match present(out) {
+            Ok(present) => spark_views(out, present.as_ref()),
+            Err(fault) => return Exit::because(&fault, &common),
+        },
         None if common.json => format!("{}\n", Value::Array(TABLES.iter().map(|t| as_json(t)).collect())),
         None => TABLES.iter().map(|table| as_text(table)).collect(),
     };
@@ -30,14 +27,13 @@ pub fn run(args: SchemaArgs, common: CommonArgs) -> Exit {
     Exit::Done
 }
 
-/// The tables that the lake holds; `None` when no lake is named and there is none here.
-fn present(out: Option<&str>) -> Result<Option<std::collections::BTreeSet<String>>, crate::model::Fault> {
+/// The tables that the lake holds; `None` when there is no lake (yet).
+fn present(out: &str) -> Result<Option<BTreeSet<String>>, Fault> {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(runtime) => runtime,
         Err(_) => return Ok(None),
     };
-    let lake =
-        Lake::open(out.unwrap_or("."), LakeOptions::default(), Access::Read, runtime.handle().clone())?;
+    let lake = Lake::open(out, LakeOptions::default(), Access::Read, runtime.handle().clone())?;
     let tables = lake.tables()?;
     // Nothing archived yet, or not a lake: then the views are for later.
     let known = TABLES.iter().any(|table| tables.contains(table.name));

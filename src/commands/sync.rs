@@ -13,7 +13,7 @@ use crate::config::{AccountConfig, Config};
 use crate::decode::Keyring;
 use crate::exit::Exit;
 use crate::lake::Access;
-use crate::model::{Fault, FaultKind, Stage, Window, format_ms};
+use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, format_ms};
 use crate::pipeline::{Plan, PlannedBatch, Run, RunOptions};
 use crate::report::Reporter;
 use crate::source::DataAccess;
@@ -29,7 +29,8 @@ pub fn sync(args: SyncArgs, common: CommonArgs) -> Exit {
     };
     let out = config.out.clone();
     let reporter = Arc::new(start_reporter(format!("sync to {out}"), Some(&out), &common, &config.warnings));
-    let outcome = archive_accounts(&config, &args.select, chosen, &reporter);
+    let job = Job { chosen, redo: args.redo };
+    let outcome = run_accounts(&config, &args.select, job, Access::Write, &reporter, |run| run.sync());
     conclude(&reporter, &outcome, config.strict)
 }
 
@@ -43,7 +44,8 @@ pub fn archive_accounts(
     chosen: Option<Vec<PlannedBatch>>,
     reporter: &Arc<Reporter>,
 ) -> Result<(), Fault> {
-    run_accounts(config, select, chosen, Access::Write, reporter, |run| run.sync())
+    let job = Job { chosen, redo: false };
+    run_accounts(config, select, job, Access::Write, reporter, |run| run.sync())
 }
 
 /// Runs `plan`.
@@ -55,8 +57,10 @@ pub fn plan(args: PlanArgs, common: CommonArgs) -> Exit {
     // The plan itself is the result on stdout: the summary of a run would only be in its way.
     let quiet = CommonArgs { json: false, quiet: true, ..common.clone() };
     let reporter = Arc::new(start_reporter("plan".into(), None, &quiet, &config.warnings));
-    let outcome = run_accounts(&config, &args.select, None, Access::Read, &reporter, |run| {
-        run.plan().map(|plan| show_plan(&plan, common.json))
+    let outcome = run_accounts(&config, &args.select, Job::default(), Access::Read, &reporter, |run| {
+        let plan = run.plan()?;
+        show_plan(&plan, common.json, reporter.summary().failed.is_empty());
+        Ok(())
     });
     conclude(&reporter, &outcome, config.strict)
 }
@@ -66,17 +70,35 @@ type Loaded = (Config, Option<Vec<PlannedBatch>>);
 fn load(select: &SelectArgs, common: &CommonArgs, batches: Option<&Path>) -> Result<Loaded, Fault> {
     let config = load_config(select, common)?;
     let chosen = batches.map(read_batches).transpose()?;
+    let known =
+        |batch: &&PlannedBatch| config.accounts.iter().any(|a| a.service.account.as_str() == batch.account);
+    if let Some(foreign) = chosen.iter().flatten().find(|batch| !known(batch)) {
+        let message =
+            format!("it plans account {:.20}, which is not configured", foreign.account.escape_debug());
+        return Err(Fault::new(FaultKind::Config, Stage::Configure, message)
+            .of("--batches")
+            .advise("give it the plan of this configuration"));
+    }
     Ok((config, chosen))
 }
 
+/// What to do beside archiving all that is missing.
+#[derive(Default)]
+pub(super) struct Job {
+    /// These batches only.
+    pub chosen: Option<Vec<PlannedBatch>>,
+    /// What is archived, too.
+    pub redo: bool,
+}
+
 /// Does `work` for each account; one account's failure does not stop the others.
-fn run_accounts(
+pub(super) fn run_accounts(
     config: &Config,
     select: &SelectArgs,
-    chosen: Option<Vec<PlannedBatch>>,
+    job: Job,
     access: Access,
     reporter: &Arc<Reporter>,
-    work: impl Fn(&Run<'_>) -> Result<(), Fault>,
+    mut work: impl FnMut(&Run<'_>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     // Keys first: a wrong passphrase shows in the first second.
     let keys = |account: &AccountConfig| match access {
@@ -85,15 +107,25 @@ fn run_accounts(
     };
     let keyrings: Vec<Keyring> = config.accounts.iter().map(keys).collect::<Result<_, _>>()?;
     let workshop = Workshop::open(&config.out, &config.work, config.lake.clone(), access)?;
-    let now = now_ms();
+    let window = Window {
+        from_ms: select.from.unwrap_or(now_ms() - DEFAULT_WINDOW_MS),
+        to_ms: select.to.unwrap_or(i64::MAX),
+    };
+    let wanted = if job.redo {
+        let days = whole_days(window);
+        Wanted { generated_from_ms: days.from_ms, scopes: days }
+    } else {
+        // Without --from, a part that was made late is wanted however old its scope is.
+        let from_ms = select.from.unwrap_or(i64::MIN);
+        Wanted { generated_from_ms: window.from_ms, scopes: Window { from_ms, ..window } }
+    };
     let options = RunOptions {
         work: config.work.clone(),
         limits: config.limits,
-        window: Window {
-            from_ms: select.from.unwrap_or(now - DEFAULT_WINDOW_MS),
-            to_ms: select.to.unwrap_or(i64::MAX),
-        },
-        chosen,
+        wanted,
+        chosen: job.chosen,
+        redo: job.redo,
+        salvage: false,
     };
     for (account, keys) in config.accounts.iter().zip(&keyrings) {
         let done = {
@@ -123,6 +155,13 @@ fn run_accounts(
     Ok(())
 }
 
+/// The UTC days that a window touches: an entry is of one day, and is archived anew as a whole.
+fn whole_days(window: Window) -> Window {
+    let day_after = |ms: i64| UtcDay(UtcDay::of_ms(ms.saturating_sub(1)).0.saturating_add(1)).start_ms();
+    let to_ms = if window.to_ms == i64::MAX { i64::MAX } else { day_after(window.to_ms) };
+    Window { from_ms: UtcDay::of_ms(window.from_ms).start_ms(), to_ms }
+}
+
 /// Reads lines of `plan --json` from a file, or from standard input for `-`.
 fn read_batches(path: &Path) -> Result<Vec<PlannedBatch>, Fault> {
     let fault = |message: String| {
@@ -150,7 +189,8 @@ fn read_batches(path: &Path) -> Result<Vec<PlannedBatch>, Fault> {
         .collect()
 }
 
-fn show_plan(plan: &Plan, as_json: bool) {
+/// `listed_whole`: whether every stream could be listed.
+fn show_plan(plan: &Plan, as_json: bool, listed_whole: bool) {
     let mut out = std::io::stdout().lock();
     let batches: Vec<PlannedBatch> = plan.batches.iter().map(PlannedBatch::of).collect();
     if as_json {
@@ -160,8 +200,14 @@ fn show_plan(plan: &Plan, as_json: bool) {
         return;
     }
     let now = now_ms();
+    if batches.is_empty() {
+        let what = if listed_whole { "all that is listed" } else { "what could be listed" };
+        let _ = writeln!(out, "nothing to do: {what} is archived (as of {})", format_ms(now));
+        return;
+    }
     let parts: usize = batches.iter().map(|batch| batch.parts.len()).sum();
-    let _ = writeln!(out, "{} batches, {parts} parts to archive", batches.len());
+    let plural = if batches.len() == 1 { "batch" } else { "batches" };
+    let _ = writeln!(out, "to archive: {parts} parts in {} {plural}", batches.len());
     for (batch, planned) in plan.batches.iter().zip(&batches) {
         let hours = (crate::pipeline::expires_ms(batch) - now) / 3_600_000;
         let expires = match hours {
@@ -177,7 +223,22 @@ fn show_plan(plan: &Plan, as_json: bool) {
             planned.parts.len()
         );
     }
-    if batches.is_empty() {
-        let _ = writeln!(out, "  nothing: everything that is listed is archived (as of {})", format_ms(now));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redo_is_of_whole_days() {
+        const DAY: i64 = 86_400_000;
+        for ((from, to), days) in [
+            ((DAY, 2 * DAY), (DAY, 2 * DAY)),
+            ((DAY + 1, 2 * DAY + 1), (DAY, 3 * DAY)),
+            ((2 * DAY - 1, i64::MAX), (DAY, i64::MAX)),
+        ] {
+            let window = whole_days(Window { from_ms: from, to_ms: to });
+            assert_eq!((window.from_ms, window.to_ms), days);
+        }
     }
 }

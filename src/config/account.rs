@@ -73,7 +73,8 @@ fn read_base_url(layers: &mut Layers, index: usize) -> Option<String> {
     let url = layers.read(&url_key, None, String::clone, |raw| parse_origin(&as_text(raw)?));
     match given {
         (true, true) => {
-            layers.problems.push(format!("{region_key} and {url_key} are both given: keep one"));
+            let (region, url) = (layers.called(&region_key), layers.called(&url_key));
+            layers.problems.push(format!("{region} and {url} are both given: keep one"));
             None
         }
         (false, false) => {

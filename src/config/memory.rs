@@ -1,6 +1,6 @@
 //! One budget, shared out.
 
-use crate::model::LakeOptions;
+use crate::model::{DecodeLimits, LakeOptions};
 
 /// The least budget that lets every stage work, in bytes.
 pub const MIN_BYTES: u64 = 128 << 20;
@@ -14,11 +14,13 @@ pub struct MemorySplit {
     pub row_group: usize,
     /// A part up to this size is received into memory, a larger one into a file.
     pub part: u64,
+    /// The largest record that is read, unless set by hand: about seven copies of one exist at a time.
+    pub record: u64,
 }
 
 /// Shares out `budget` bytes: 3/8 for objects being written, at most a quarter of those for one row
-/// group (no more than 48 MiB, beyond which groups gain nothing), 1/16 for one part as received.
-/// The rest is for parts waiting for their turn, decoded text, column builders and the PGP messages
+/// group (no more than 48 MiB, beyond which groups gain nothing), 1/16 for one part as received, 1/8 (at most 64 MiB) for one
+/// record. /// The rest is for parts waiting for their turn, decoded text, column builders and the PGP messages
 /// in hand. With the default of 512 MiB: 192, 48 and 32 MiB.
 pub fn split(budget: u64) -> MemorySplit {
     let lake_buffer = usize::try_from(budget / 8 * 3).unwrap_or(usize::MAX);
@@ -26,6 +28,7 @@ pub fn split(budget: u64) -> MemorySplit {
         lake_buffer,
         row_group: (lake_buffer / 4).min(LakeOptions::default().row_group_bytes),
         part: budget / 16,
+        record: (budget / 8).min(DecodeLimits::default().max_record_bytes as u64),
     }
 }
 
@@ -37,11 +40,12 @@ mod tests {
     fn shares() {
         const MIB: usize = 1 << 20;
         for (budget, expected) in [
-            (512 << 20, MemorySplit { lake_buffer: 192 * MIB, row_group: 48 * MIB, part: 32 << 20 }),
-            (128 << 20, MemorySplit { lake_buffer: 48 * MIB, row_group: 12 * MIB, part: 8 << 20 }),
-            (8 << 30, MemorySplit { lake_buffer: 3072 * MIB, row_group: 48 * MIB, part: 512 << 20 }),
+            (512 << 20, (192 * MIB, 48 * MIB, 32 << 20, 64 << 20)),
+            (128 << 20, (48 * MIB, 12 * MIB, 8 << 20, 16 << 20)),
+            (8 << 30, (3072 * MIB, 48 * MIB, 512 << 20, 64 << 20)),
         ] {
-            assert_eq!(split(budget), expected);
+            let (lake_buffer, row_group, part, record) = expected;
+            assert_eq!(split(budget), MemorySplit { lake_buffer, row_group, part, record });
         }
     }
 }

@@ -36,7 +36,7 @@ pub use environment::Environment;
 pub use layers::{Effective, Flags, Origin};
 pub use secrets::REDACTED;
 pub use show::{show_json, show_text};
-pub use values::{parse_size, show_size};
+pub use values::{parse_duration, parse_size, show_size};
 
 use crate::model::{
     AccountId, DecodeLimits, Fault, FaultKind, LakeOptions, PgpOptions, RawPolicy, RetryOptions,
@@ -76,6 +76,13 @@ pub struct ConvertConfig {
     pub limits: DecodeLimits,
     pub strict: bool,
     pub warnings: Vec<String>,
+}
+
+/// Everything that looking at a lake needs.
+pub struct LakeConfig {
+    pub out: String,
+    pub work: WorkOptions,
+    pub lake: LakeOptions,
 }
 
 /// What the configuration is made of.
@@ -132,6 +139,19 @@ impl Config {
     /// Everything that is wrong, as one fault of kind `Config`.
     pub fn without_file(environment: &Environment, flags: &Flags) -> Result<Config, Fault> {
         build(&mut Layers::gather(None, environment, flags), environment)
+    }
+
+    /// The lake's part of it, whatever is configured of accounts: for `verify` and `status --offline`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with that part, as one fault of kind `Config`.
+    pub fn for_lake(inputs: &Inputs) -> Result<LakeConfig, Fault> {
+        let mut layers = gather(inputs)?;
+        let Archive { out, work, lake, .. } = read_archive(&mut layers);
+        match (layers.fault(), out) {
+            (None, Some(out)) => Ok(LakeConfig { out, work, lake }),
+            (fault, _) => Err(fault.unwrap_or_else(incomplete)),
+        }
     }
 
     /// The configuration of `convert`: flags and environment alone, no file.
@@ -274,12 +294,8 @@ fn read_archive(layers: &mut Layers) -> Archive {
     let limits = DecodeLimits {
         max_expanded_bytes: layers.size("limits.max_expanded", limit_default.max_expanded_bytes, 1),
         max_ratio: layers.whole("limits.max_ratio", limit_default.max_ratio, 1..=1_000_000),
-        max_record_bytes: usize::try_from(layers.size(
-            "limits.max_record",
-            limit_default.max_record_bytes as u64,
-            1,
-        ))
-        .unwrap_or(usize::MAX),
+        max_record_bytes: usize::try_from(layers.size("limits.max_record", split.record, 1))
+            .unwrap_or(usize::MAX),
         max_depth: layers.whole("limits.max_depth", limit_default.max_depth as u64, 8..=1000) as usize,
     };
     Archive { out, work, lake, limits, strict: layers.flag("archive.strict", false) }

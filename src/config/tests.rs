@@ -169,7 +169,7 @@ fn every_error_says_what_to_do() {
         (
             "region = \"us\"",
             "region = \"us\"\nbase_url = \"https://va.da.liveperson.net\"",
-            "account[0].region and account[0].base_url are both given: keep one",
+            "account[0].region (c.toml, line 4) and account[0].base_url (c.toml, line 5) are both given: keep one",
         ),
         (
             "region = \"us\"",

@@ -49,8 +49,13 @@ pub fn open<'k>(
 ) -> Result<Box<dyn Read + Send + 'k>, Fault> {
     let mut bytes: Bytes<'k> = Box::new(payload.reader());
     for depth in 0..=MAX_LAYERS {
-        let head = peek(&mut bytes).map_err(fault_of)?;
+        let mut head = Vec::with_capacity(HEAD);
+        let ended = peek(&mut bytes, &mut head).map_err(fault_of);
         let layer = sniff::sniff(&head);
+        // What came before the damage is text all the same: a layer fails again when it is read further.
+        if depth == 0 || matches!(layer, Layer::Empty | Layer::Foreign(_)) {
+            ended?;
+        }
         let whole: Bytes<'k> = Box::new(Cursor::new(head).chain(bytes));
         let peeled: Bytes<'k> = match layer {
             Layer::Json => return Ok(Box::new(Capped::new(whole, payload.len(), *limits))),
@@ -84,14 +89,13 @@ pub fn looks_encrypted(text: &[u8]) -> bool {
 }
 
 /// The first bytes: enough to tell the kind, past blanks.
-fn peek(bytes: &mut dyn Read) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(HEAD);
+fn peek(bytes: &mut dyn Read, head: &mut Vec<u8>) -> io::Result<()> {
     loop {
         let before = head.len();
-        bytes.take(HEAD as u64).read_to_end(&mut head)?;
-        let blank = sniff::trim(&head).is_empty();
+        bytes.take(HEAD as u64).read_to_end(head)?;
+        let blank = sniff::trim(head).is_empty();
         if head.len() < before + HEAD || !blank || head.len() > MAX_BLANKS {
-            return Ok(head);
+            return Ok(());
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Layer {
     Foreign(&'static str),
 }
 
+const ARMOR: &[u8] = b"-----BEGIN PGP ";
+
 /// Files known by their first bytes.
 const SIGNATURES: [(&[u8], &str); 18] = [
     (b"PK\x03\x04", "a zip archive"),
@@ -55,8 +57,8 @@ pub(super) fn sniff(head: &[u8]) -> Layer {
         return Layer::Foreign(name);
     }
     let text = trim(head);
-    if text.starts_with(b"-----BEGIN PGP ") {
-        return Layer::PgpArmor;
+    if text.starts_with(ARMOR) {
+        return if json_follows_armor(text) { Layer::Json } else { Layer::PgpArmor };
     }
     match text {
         [0, b'{' | b'[' | b'<', ..] => Layer::Foreign("UTF-16 text (big-endian)"),
@@ -69,8 +71,22 @@ pub(super) fn sniff(head: &[u8]) -> Layer {
         }
         // A cut first line before sound ones costs that line only.
         _ if text.contains(&b'{') => Layer::Json,
-        _ => Layer::Foreign("text that is not JSON"),
+        _ => Layer::Foreign("plain text"),
     }
+}
+
+/// Whether values stand behind the armored blocks at the start: then single records are encrypted, not
+/// the file, and the framing tells them apart.
+fn json_follows_armor(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some(block) = rest.strip_prefix(ARMOR) {
+        let label = memchr::memmem::find(block, b"-----").and_then(|end| block.get(..end + 5));
+        let Some(label) = label else { return false };
+        let end = [b"-----END PGP ", label].concat();
+        let Some(at) = memchr::memmem::find(block, &end) else { return false };
+        rest = block.get(at + end.len()..).unwrap_or_default().trim_ascii_start();
+    }
+    matches!(rest, [b'{' | b'[' | b'"', ..])
 }
 
 /// Without byte order marks and blanks at the start.
@@ -109,6 +125,8 @@ mod tests {
             (Layer::Json, b"ut\":1}\n{\"a\":2}"),
             (Layer::PgpArmor, b"\xEF\xBB\xBF\n -----BEGIN PGP MESSAGE-----"),
             (Layer::PgpArmor, b"-----BEGIN PGP PUBLIC KEY BLOCK-----"),
+            (Layer::PgpArmor, b"-----BEGIN PGP MESSAGE-----\n\nx\n-----END PGP MESSAGE-----\n"),
+            (Layer::Json, b"-----BEGIN PGP MESSAGE-----\n\nx\n-----END PGP MESSAGE-----\n{}"),
             (Layer::PgpBinary, &[0x85, 2, 0x0C, 3]),
             (Layer::PgpBinary, &[0xC1, 0xC1, 0x4C, 3]),
             (Layer::PgpBinary, &[0x99, 1, 0x0D, 4]),

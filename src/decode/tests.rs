@@ -187,3 +187,14 @@ fn encrypted_text_is_told_apart() {
     assert!(looks_encrypted(b"\"x\":\"-----BEGIN PGP MESSAGE-----\\n\""));
     assert!(!looks_encrypted(b"-----BEGIN PGP PUBLIC KEY BLOCK-----"));
 }
+
+#[test]
+fn what_comes_before_the_damage_can_be_read() {
+    let whole = gzip(b"{\"a\":1}\n{\"a\":2}\n");
+    let payload = Payload::Memory(whole[..whole.len() - 4].to_vec().into());
+    let keys = Keyring::empty();
+    let mut text = Vec::new();
+    let read = open(&payload, &keys, &DecodeLimits::default()).unwrap().read_to_end(&mut text);
+    assert_eq!(text, b"{\"a\":1}\n{\"a\":2}\n");
+    assert_eq!(fault_of(read.unwrap_err()).kind, FaultKind::Damaged);
+}

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+use super::fail_point;
 use super::ledger::{Entry, ObjectEntry, PartEntry};
 use super::objects::Objects;
 use super::parquet::{Placement, TableShape};
+use super::replace;
 use super::store::Created;
 use crate::model::{Fault, FaultKind, RunTotals, Stage, UtcDay, format_ms};
 
@@ -34,6 +36,9 @@ pub struct EntryDraft {
     pub totals: RunTotals,
     /// Milliseconds since 1970.
     pub created_ms: i64,
+    /// Numbers of entries of the day that do not count any more once this one does; every part of theirs
+    /// must be among `parts`.
+    pub replaces: BTreeSet<u32>,
 }
 
 /// How a commit ended.
@@ -98,6 +103,11 @@ impl Attempt {
     }
 
     fn prepare(&self, sets: &BTreeSet<u64>, draft: EntryDraft) -> Result<(Entry, bytes::Bytes), Fault> {
+        if !draft.replaces.is_empty() {
+            replace::check(&self.objects.store, &self.objects.name, &draft.replaces, &draft.parts)?;
+            // Until the replaced objects are gone, the note tells that there is something to finish.
+            self.objects.note.keep()?;
+        }
         let placed = self.objects.place(sets)?;
         let mut totals = draft.totals;
         totals.objects = placed.len() as u64;
@@ -112,11 +122,13 @@ impl Attempt {
             date: object.date.to_string(),
             rows: object.rows,
             bytes: object.bytes,
+            sha256: object.sha256,
         });
         let entry = Entry {
             created: format_ms(draft.created_ms),
             parts: draft.parts,
             objects: objects.collect(),
+            replaces: draft.replaces,
             schema_versions: draft.schema_versions,
             totals,
             ..Entry::new(&self.objects.name)
@@ -132,7 +144,10 @@ impl Attempt {
         let path = self.objects.name.entry();
         let unsettled = |fault: Fault| fault.of(self.label()).advise("run again: the next run settles it");
         let mut failure = None;
-        let owner = match store.create(&path, json) {
+        fail_point("entry");
+        let created = store.create(&path, json);
+        fail_point("committed");
+        let owner = match created {
             Ok(Created::Made) => Some(self.token().to_owned()),
             Ok(Created::Exists) => self.owner(&path).map_err(unsettled)?,
             Err(fault) => {
@@ -150,6 +165,7 @@ impl Attempt {
             }
         };
         if owner.as_deref() == Some(self.token()) {
+            replace::finish(store, &self.objects.name, entry).map_err(unsettled)?;
             // The rows count whatever becomes of the note: recovery reads the ledger before it acts.
             let _ = self.objects.note.remove();
             return Ok(Outcome::Committed {
@@ -174,6 +190,7 @@ impl Attempt {
 
     /// Removes all objects, then the note.
     fn clear(&self) -> Result<(), Fault> {
+        fail_point("uncommitted");
         if self.objects.discard(None)? { self.objects.note.remove() } else { Ok(()) }
     }
 

@@ -15,6 +15,20 @@ pub(super) const LAKE: &str = "_lp_archive/lake.json";
 /// Folder in which a local lake stages files before they are renamed into place.
 pub(super) const STAGING: &str = "_lp_archive/staging";
 
+/// Folder of parts kept as received.
+pub(super) const RAW: &str = "_lp_archive/raw/";
+/// Folder of the ledger: a folder per account in it.
+pub(super) const LEDGER: &str = "_lp_archive/ledger/v1";
+
+/// Folder of pending notes: a folder per account in it.
+pub(super) const PENDING: &str = "_lp_archive/pending";
+
+/// Folder of quarantine objects: a folder per account in it.
+pub(super) const QUARANTINE: &str = "_lp_archive/quarantine";
+
+/// Folder of the records of runs: a folder per day in it.
+pub(super) const RUNS: &str = "_lp_archive/runs";
+
 /// What the names of an attempt's objects are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AttemptName {
@@ -40,10 +54,7 @@ impl AttemptName {
 
     /// The same for the objects of the quarantine.
     pub fn quarantine_object(&self) -> String {
-        format!(
-            "_lp_archive/quarantine/{}/{}/{}/r{}-{}",
-            self.account, self.stream, self.day, self.number, self.token
-        )
+        format!("{QUARANTINE}/{}/{}/{}/r{}-{}", self.account, self.stream, self.day, self.number, self.token)
     }
 
     /// The ledger entry that commits the attempt.
@@ -67,7 +78,7 @@ pub(super) fn ledger_entry(account: &AccountId, stream: Stream, day: UtcDay, num
 }
 
 pub(super) fn ledger_folder(account: &AccountId, stream: Stream) -> String {
-    format!("_lp_archive/ledger/v1/{account}/{stream}")
+    format!("{LEDGER}/{account}/{stream}")
 }
 
 /// Day and number of a ledger entry's path; `None` for anything else.
@@ -80,13 +91,19 @@ pub(super) fn parse_ledger_entry(path: &str) -> Option<(UtcDay, u32)> {
 }
 
 pub(super) fn pending_folder(account: &AccountId) -> String {
-    format!("_lp_archive/pending/{account}")
+    format!("{PENDING}/{account}")
 }
 
 /// Path of a part kept as received, without extension: `.bin` holds its bytes, `.json` the reason.
 pub(super) fn raw(part: &PartId, scope: Scope) -> String {
     let day = UtcDay::of_ms(scope.start_ms);
-    format!("_lp_archive/raw/{}/{}/{day}/{}", part.account, part.stream, safe_name(&part.name))
+    format!("{RAW}{}/{}/{day}/{}", part.account, part.stream, safe_name(&part.name))
+}
+
+/// Day of a run's record; `None` for anything else.
+pub(super) fn parse_run(path: &str) -> Option<UtcDay> {
+    let (folder, file) = path.rsplit_once('/')?;
+    file.ends_with(".json").then(|| UtcDay::parse(folder.rsplit('/').next()?))?
 }
 
 /// Path of the record that a run leaves behind.
@@ -94,7 +111,7 @@ pub(super) fn run(started_ms: i64, token: &str) -> String {
     let day = UtcDay::of_ms(started_ms);
     let second = started_ms.saturating_sub(day.start_ms()) / 1000;
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("_lp_archive/runs/{day}/{hour:02}{minute:02}{second:02}-{token}.json")
+    format!("{RUNS}/{day}/{hour:02}{minute:02}{second:02}-{token}.json")
 }
 
 /// A name from outside as one path segment: what is not a letter, digit, `-`, `_` or `.` becomes `_`,

@@ -33,6 +33,12 @@ pub struct PartEntry {
     pub records_in_tables: u64,
     /// Records kept in quarantine.
     pub rejects: u64,
+    /// Only what could be read of a damaged part is archived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub salvaged: bool,
+    /// What the damage is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// One object as the ledger names it.
@@ -44,6 +50,9 @@ pub(super) struct ObjectEntry {
     pub date: String,
     pub rows: u64,
     pub bytes: u64,
+    /// SHA-256 of its bytes, in hexadecimal; entries of old programs have none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sha256: String,
 }
 
 /// A whole entry. A void one has no parts and no objects.
@@ -73,6 +82,10 @@ pub(super) struct Entry {
     pub parts: Vec<PartEntry>,
     #[serde(default)]
     pub objects: Vec<ObjectEntry>,
+    /// Numbers of entries of the same day that do not count any more since this one does. Every part of
+    /// theirs is a part of this one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub replaces: BTreeSet<u32>,
     #[serde(default)]
     pub schema_versions: BTreeSet<String>,
     #[serde(default, with = "Totals")]
@@ -95,6 +108,7 @@ impl Entry {
             created: String::new(),
             parts: Vec::new(),
             objects: Vec::new(),
+            replaces: BTreeSet::new(),
             schema_versions: BTreeSet::new(),
             totals: RunTotals::default(),
         }
@@ -168,6 +182,8 @@ struct Totals {
     #[serde(default)]
     foreign_accounts: u64,
     #[serde(default)]
+    salvaged: u64,
+    #[serde(default)]
     bytes_written: u64,
     #[serde(default)]
     objects: u64,
@@ -198,6 +214,8 @@ mod tests {
             records: 2,
             records_in_tables: 1,
             rejects: 1,
+            salvaged: false,
+            reason: String::new(),
         });
         entry.totals.rows.insert("surveys".into(), 1);
         entry

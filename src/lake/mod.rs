@@ -28,6 +28,8 @@
 //!    then an attempt that is alive after all loses the race, whatever it does later. If `r<N>` has the note's
 //!    token, the attempt had committed, and only the note goes.
 //! 7. A void entry archives nothing and uses up its `N`.
+//! 8. An entry that `replaces` others has all their parts. They do not count any more, and their objects are
+//!    deleted after it is in and before its note is: whoever finds the note finishes that (`replace`).
 //!
 //! So a reader of the ledger sees each part once, and after a completed run a reader with a plain glob
 //! sees exactly what the ledger names, with any number of runs at once and without trusting a clock. (How long
@@ -52,6 +54,8 @@ use tokio::runtime::Handle;
 use crate::model::{AccountId, Fault, FaultKind, LakeOptions, PartId, Payload, Scope, Stage, Stream, UtcDay};
 
 mod attempt;
+mod fail_point;
+mod history;
 mod layout;
 mod ledger;
 mod note;
@@ -60,15 +64,20 @@ mod parquet;
 mod process;
 mod raw;
 mod recover;
+mod replace;
 mod staging;
 mod store;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use attempt::{Attempt, EntryDraft, ObjectSet, Outcome};
+pub use fail_point::fail_point;
+pub use history::Committed;
 pub use ledger::PartEntry;
 pub use parquet::{ColumnHint, Placement, TableShape};
 pub use recover::Recovered;
+pub use verify::{Finding, FindingKind, Verified, VerifyOptions};
 
 use layout::AttemptName;
 use ledger::Entry;
@@ -135,7 +144,11 @@ impl Lake {
             options,
             access,
             held: Arc::default(),
-            piece_bytes: if folder { objects::FOLDER_PIECE_BYTES } else { objects::PIECE_BYTES },
+            piece_bytes: fail_point::piece_bytes().unwrap_or(if folder {
+                objects::FOLDER_PIECE_BYTES
+            } else {
+                objects::PIECE_BYTES
+            }),
             process: Process::own().clone(),
         };
         if let Some(store) = &lake.store {
@@ -179,7 +192,7 @@ impl Lake {
 
     /// Names of the tables that have objects (and of other folders beside them).
     pub fn tables(&self) -> Result<std::collections::BTreeSet<String>, Fault> {
-        let folders = self.store.as_ref().map_or(Ok(Vec::new()), |store| store.folders())?;
+        let folders = self.store.as_ref().map_or(Ok(Vec::new()), |store| store.folders(""))?;
         Ok(folders.into_iter().filter(|name| !name.starts_with('_')).collect())
     }
 
@@ -225,6 +238,25 @@ impl Lake {
     /// Leaves a record of a run, which started at `started_ms` (milliseconds since 1970).
     pub fn store_run(&self, started_ms: i64, run: &Value) -> Result<(), Fault> {
         self.writable()?.put(&layout::run(started_ms, &token()), run.to_string().into())
+    }
+
+    /// Records of the runs that started on this day or later, oldest first, as stored.
+    pub fn runs(&self, from: UtcDay) -> Result<Vec<bytes::Bytes>, Fault> {
+        let Some(store) = &self.store else { return Ok(Vec::new()) };
+        let folder = layout::RUNS;
+        let before = UtcDay(from.0.saturating_sub(1).max(0));
+        let listed = store.list_after(folder, &format!("{folder}/{before}"))?;
+        let since = |path: &str| layout::parse_run(path).is_some_and(|day| from <= day);
+        let paths = listed.into_iter().map(|object| object.path).filter(|path| since(path));
+        let mut records = store.get_all(paths.collect())?;
+        records.sort();
+        Ok(records.into_iter().map(|(_, json)| json).collect())
+    }
+
+    /// Accounts that have ledger entries.
+    pub fn accounts(&self) -> Result<Vec<AccountId>, Fault> {
+        let folders = self.store.as_ref().map_or(Ok(Vec::new()), |store| store.folders(layout::LEDGER))?;
+        Ok(folders.iter().filter_map(|name| AccountId::parse(name).ok()).collect())
     }
 
     fn writable(&self) -> Result<&Arc<Store>, Fault> {
@@ -285,6 +317,7 @@ fn claim(store: &Store, found: Option<bytes::Bytes>) -> Result<(), Fault> {
         None => {
             let json = bytes::Bytes::from(json!({ "format": FORMAT }).to_string());
             store.create(layout::LAKE, json.clone())?;
+            fail_point("claim");
             // Another run may have been first, with another program.
             check_format(store)?.unwrap_or(json)
         }
@@ -304,6 +337,11 @@ fn claim(store: &Store, found: Option<bytes::Bytes>) -> Result<(), Fault> {
 /// 16 hexadecimal digits, different every time.
 fn token() -> String {
     format!("{:016x}", rand::random::<u64>())
+}
+
+/// `[0xab, 0x01]` -> `ab01`
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A panic elsewhere must not spread: what it left half done is refused by its own state.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
+use super::fail_point;
 use super::layout::AttemptName;
 use super::lock;
 use super::process::Process;
@@ -108,6 +109,13 @@ impl NoteKeeper {
         self.replace(&mut state, next)
     }
 
+    /// Returns once the note is stored, whatever it names.
+    pub fn keep(&self) -> Result<(), Fault> {
+        let mut state = lock(&self.state);
+        let next = state.0.clone();
+        self.replace(&mut state, next)
+    }
+
     /// Returns once the stored note names this upload.
     pub fn name_upload(&self, path: &str, id: &str) -> Result<(), Fault> {
         let mut state = lock(&self.state);
@@ -134,7 +142,9 @@ impl NoteKeeper {
             Fault::new(FaultKind::Internal, Stage::Write, format!("the pending note is no JSON: {error}"))
         })?;
         state.1 = true;
+        fail_point("note");
         self.store.put(&self.path, json.into())?;
+        fail_point("noted");
         state.0 = next;
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::io::Read;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::fail_point;
 use super::layout;
 use super::objects::PIECE_BYTES;
 use super::store::{Store, Upload};
@@ -20,6 +21,7 @@ pub(super) fn store_raw(
 ) -> Result<(), Fault> {
     let base = layout::raw(part, scope);
     store_payload(store, &format!("{base}.bin"), payload)?;
+    fail_point("raw");
     let note = json!({
         "version": 1,
         "account": part.account.as_str(),

@@ -1,10 +1,12 @@
 //! Finishes what attempts left that died: the second half of the write order in the module head of `lake`.
 
+use super::fail_point;
 use super::layout;
 use super::ledger::Entry;
 use super::note::Note;
 use super::process::Liveness;
-use super::store::{Created, Listed, Store};
+use super::replace;
+use super::store::{Created, Listed, OpenUpload, Store};
 use crate::model::{AccountId, Fault, FaultKind, Stage};
 
 /// What recovery did.
@@ -25,6 +27,8 @@ const FENCE_TRIES: usize = 3;
 /// Settles every note of the account whose process is not known to live.
 pub(super) fn recover(store: &Store, account: &AccountId, now_ms: i64) -> Result<Recovered, Fault> {
     let mut recovered = Recovered::default();
+    let uploads = store.open_uploads()?;
+    sweep_raw(store, &uploads, now_ms)?;
     for listed in store.list(&layout::pending_folder(account))? {
         if !listed.path.ends_with(".json") {
             continue;
@@ -32,16 +36,21 @@ pub(super) fn recover(store: &Store, account: &AccountId, now_ms: i64) -> Result
         // Gone meanwhile: its attempt or another run settled it.
         let Some(json) = store.get(&listed.path)? else { continue };
         let (note, name) = Note::parse(&listed.path, &json)?;
+        fail_point("recover");
         let liveness = note.process.liveness();
         if liveness == Liveness::Alive {
             continue;
         }
-        if !committed(store, &name)? {
-            recovered.objects_deleted += clear(store, &note)?;
+        if let Some(entry) = committed(store, &name)? {
+            recovered.objects_deleted += replace::finish(store, &name, &entry)?;
+        } else {
+            fail_point("fenced");
+            recovered.objects_deleted += clear(store, &note, &uploads)?;
             if liveness == Liveness::Unknown && !outlived(&listed, now_ms) {
                 continue;
             }
         }
+        fail_point("cleared");
         store.delete(&listed.path)?;
         recovered.attempts += 1;
     }
@@ -49,26 +58,28 @@ pub(super) fn recover(store: &Store, account: &AccountId, now_ms: i64) -> Result
     Ok(recovered)
 }
 
-/// Whether the attempt committed. If not, it cannot any more when this returns.
-fn committed(store: &Store, name: &layout::AttemptName) -> Result<bool, Fault> {
+/// The entry, if the attempt committed. If not, it cannot any more when this returns.
+fn committed(store: &Store, name: &layout::AttemptName) -> Result<Option<Entry>, Fault> {
     let path = name.entry();
     for _ in 0..FENCE_TRIES {
         if let Some(json) = store.get(&path)? {
             let entry = Entry::parse(&path, &json)?;
-            return Ok(!entry.void && entry.token == name.token);
+            return Ok((!entry.void && entry.token == name.token).then_some(entry));
         }
         let void = Entry::void(name, "the attempt ended without a commit").to_json()?;
         if store.create(&path, void)? == Created::Made {
-            return Ok(false);
+            return Ok(None);
         }
     }
     let message = "the store says that an entry exists and that it does not";
     Err(Fault::new(FaultKind::Destination, Stage::Commit, message).of(path).advise("run again"))
 }
 
-/// Aborts the note's uploads and deletes its objects. How many there were.
-fn clear(store: &Store, note: &Note) -> Result<u64, Fault> {
-    for (path, id) in &note.uploads {
+/// Aborts the note's uploads, also those that it had no time to name, and deletes its objects. How many there were.
+fn clear(store: &Store, note: &Note, uploads: &[OpenUpload]) -> Result<u64, Fault> {
+    let unnamed = uploads.iter().filter(|upload| note.objects.contains(&upload.path));
+    let unnamed = unnamed.map(|upload| (&upload.path, &upload.id));
+    for (path, id) in note.uploads.iter().map(|(path, id)| (path, id)).chain(unnamed) {
         store.abort(path, id)?;
     }
     let mut deleted = 0;
@@ -79,6 +90,14 @@ fn clear(store: &Store, note: &Note) -> Result<u64, Fault> {
         }
     }
     Ok(deleted)
+}
+
+/// Aborts uploads of parts kept as received: no note names these, so only those go that nobody can still be sending.
+fn sweep_raw(store: &Store, uploads: &[OpenUpload], now_ms: i64) -> Result<(), Fault> {
+    let stale = |upload: &&OpenUpload| {
+        upload.path.starts_with(layout::RAW) && now_ms.saturating_sub(upload.begun_ms) > FOREIGN_GRACE_MS
+    };
+    uploads.iter().filter(stale).try_for_each(|upload| store.abort(&upload.path, &upload.id))
 }
 
 fn outlived(note: &Listed, now_ms: i64) -> bool {

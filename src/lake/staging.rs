@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::fail_point;
 use super::layout;
 use super::lock;
 use super::process::{Liveness, Process, liveness_of_tag};
@@ -58,6 +59,11 @@ impl Staging {
             file: Mutex::new(file),
             placed: AtomicBool::new(false),
         })
+    }
+
+    /// Opens a file of the lake.
+    pub fn open(&self, target: &str) -> io::Result<File> {
+        File::open(self.root.join(target))
     }
 
     /// Removes a file for good, and the folders that it leaves empty. A missing one is no error.
@@ -133,6 +139,7 @@ impl StagedFile {
     /// process removes the last file of one.
     fn place(&self, target: &str, publish: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
         lock(&self.file).sync_all()?;
+        fail_point("staged");
         let target = self.root.join(target);
         let folder = target.parent().unwrap_or(&self.root);
         let mut tries = 0;

@@ -8,22 +8,31 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
-use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutPayload};
+use object_store::{
+    BackoffConfig, Error, ObjectMeta, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutMode, PutPayload,
+    RetryConfig,
+};
 use tokio::runtime::Handle;
 use url::Url;
 
 use super::lock;
 use super::staging::{StagedFile, Staging};
 use crate::model::{Fault, FaultKind, Stage};
+
+mod refusals;
+mod uploads;
+
+pub(super) use uploads::OpenUpload;
 
 /// Requests at once where several objects are read or written together.
 const CONCURRENCY: usize = 12;
@@ -42,6 +51,7 @@ pub(super) struct Listed {
     pub path: String,
     /// Milliseconds since 1970 by the store's clock.
     pub modified_ms: i64,
+    pub bytes: u64,
 }
 
 /// The lake's folder or object store. Paths are relative to the lake's root.
@@ -50,6 +60,8 @@ pub(super) struct Store {
     kind: Kind,
     /// What every path begins with inside `inner`.
     prefix: Path,
+    /// The store again, where it is S3.
+    s3: Option<Arc<AmazonS3>>,
     runtime: Handle,
     /// Where the lake is, for texts: no credentials, no query.
     place: String,
@@ -104,30 +116,34 @@ impl Store {
         let place = format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or(""), url.path());
         let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| refuse(text(&error.into())))?;
         let refuse = |error: Error| {
-            fault(Stage::Configure, text(&error)).of(&place).advise(
+            let text = text(&error);
+            let advice = refusals::advice(&text).unwrap_or(
                 "check the URL and the credentials in the environment (AWS_*, GOOGLE_* or AZURE_* variables)",
-            )
+            );
+            fault(Stage::Configure, text).of(&place).advise(advice)
         };
+        let mut s3 = None;
         let (inner, parts): (Arc<dyn ObjectStore>, Arc<dyn MultipartStore>) = match scheme {
             ObjectStoreScheme::AmazonS3 => {
-                let mut builder = AmazonS3Builder::from_env().with_url(url.as_str());
+                let mut builder = AmazonS3Builder::from_env().with_url(url.as_str()).with_retry(patience());
                 let endpoint = |name| std::env::var(name).is_ok_and(|at| at.starts_with("http://"));
                 if endpoint("AWS_ENDPOINT_URL") || endpoint("AWS_ENDPOINT_URL_S3") {
                     // As the AWS tools do: an http endpoint is asked for by its scheme.
                     builder = builder.with_allow_http(true);
                 }
                 let store = Arc::new(builder.build().map_err(refuse)?);
+                s3 = Some(store.clone());
                 (store.clone(), store)
             }
             ObjectStoreScheme::GoogleCloudStorage => {
-                let store =
-                    GoogleCloudStorageBuilder::from_env().with_url(url.as_str()).build().map_err(refuse)?;
+                let builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str());
+                let store = builder.with_retry(patience()).build().map_err(refuse)?;
                 let store = Arc::new(store);
                 (store.clone(), store)
             }
             ObjectStoreScheme::MicrosoftAzure => {
-                let store =
-                    MicrosoftAzureBuilder::from_env().with_url(url.as_str()).build().map_err(refuse)?;
+                let builder = MicrosoftAzureBuilder::from_env().with_url(url.as_str());
+                let store = builder.with_retry(patience()).build().map_err(refuse)?;
                 let store = Arc::new(store);
                 (store.clone(), store)
             }
@@ -140,6 +156,7 @@ impl Store {
             inner,
             kind: Kind::Remote(parts),
             prefix,
+            s3,
             runtime,
             place,
             #[cfg(test)]
@@ -173,6 +190,7 @@ impl Store {
             inner: Arc::new(inner),
             kind,
             prefix: Path::default(),
+            s3: None,
             runtime,
             place,
             #[cfg(test)]
@@ -185,7 +203,18 @@ impl Store {
         let store = Arc::new(object_store::memory::InMemory::new());
         let kind = Kind::Remote(store.clone());
         let prefix = Path::from("some/prefix");
-        (Store { inner: store.clone(), kind, prefix, runtime, place: "memory:".into(), trip: None }, store)
+        (
+            Store {
+                inner: store.clone(),
+                kind,
+                prefix,
+                s3: None,
+                runtime,
+                place: "memory:".into(),
+                trip: None,
+            },
+            store,
+        )
     }
 
     /// Where the lake is, for texts.
@@ -250,6 +279,20 @@ impl Store {
         self.runtime.block_on(reads.buffer_unordered(CONCURRENCY).try_collect())
     }
 
+    /// A piece of an object, from its byte `start` on.
+    pub fn get_range(&self, path: &str, start: u64, bytes: u64) -> Result<Bytes, Fault> {
+        self.pass(false, || {
+            let range = start..start.saturating_add(bytes);
+            self.wait(Stage::List, path, self.inner.get_range(&self.at(path), range))
+        })
+    }
+
+    /// An object's file, where the lake is a folder.
+    pub fn open_file(&self, path: &str) -> Option<Result<std::fs::File, Fault>> {
+        let Kind::Folder(staging) = &self.kind else { return None };
+        Some(staging.open(path).map_err(|error| self.failed(Stage::List, path, error.to_string())))
+    }
+
     /// Bytes of an object, or `None` if there is none.
     pub fn size(&self, path: &str) -> Result<Option<u64>, Fault> {
         self.pass(false, || match self.runtime.block_on(self.inner.head(&self.at(path))) {
@@ -286,10 +329,10 @@ impl Store {
         self.collect(folder, self.inner.list_with_offset(Some(&at), &offset))
     }
 
-    /// Names of the folders right below the lake's root.
-    pub fn folders(&self) -> Result<Vec<String>, Fault> {
-        let root = self.at("");
-        let listed = self.wait(Stage::List, "", self.inner.list_with_delimiter(Some(&root)))?;
+    /// Names of the folders right below a folder; `""` is the lake's root.
+    pub fn folders(&self, below: &str) -> Result<Vec<String>, Fault> {
+        let at = self.at(below);
+        let listed = self.wait(Stage::List, below, self.inner.list_with_delimiter(Some(&at)))?;
         let names = listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned));
         Ok(names.collect())
     }
@@ -310,6 +353,7 @@ impl Store {
             .map(|meta| Listed {
                 path: relative(&meta.location),
                 modified_ms: meta.last_modified.timestamp_millis(),
+                bytes: meta.size,
             })
             .collect())
     }
@@ -381,6 +425,27 @@ impl Store {
         })
     }
 
+    /// Uploads below the lake that are open, whoever began them; none where that cannot be found out (not S3, or not
+    /// permitted): notes name nearly all of them, and a life-cycle rule of the bucket takes the rest.
+    pub fn open_uploads(&self) -> Result<Vec<OpenUpload>, Fault> {
+        self.pass(false, || {
+            let Some(s3) = &self.s3 else { return Ok(Vec::new()) };
+            let prefix = match self.prefix.as_ref() {
+                "" => String::new(),
+                prefix => format!("{prefix}/"),
+            };
+            let mut found = self.runtime.block_on(uploads::list(s3, &prefix)).unwrap_or_default();
+            found.retain_mut(|upload| match upload.path.strip_prefix(&prefix) {
+                Some(relative) => {
+                    upload.path = relative.to_owned();
+                    true
+                }
+                None => false,
+            });
+            Ok(found)
+        })
+    }
+
     /// Removes half-written files of dead processes; object stores have none.
     pub fn sweep(&self) -> Result<u64, Fault> {
         match &self.kind {
@@ -422,12 +487,26 @@ impl Store {
     fn failed(&self, stage: Stage, path: &str, message: String) -> Fault {
         let advice = match self.kind {
             Kind::Folder(_) => "check the folder's free space and permissions, then run again",
-            Kind::Remote(_) => {
+            Kind::Remote(_) => refusals::advice(&message).unwrap_or(
                 "check that the store can be reached and that the credentials may list, read, write and delete \
-                 there, then run again"
-            }
+                 there, then run again",
+            ),
         };
         fault(stage, message).of(format!("{} in {}", path, self.place)).advise(advice)
+    }
+}
+
+/// How long a store may be away: a minute, about. The library's own ten tries can be over in three seconds where a
+/// store that starts again refuses at once.
+fn patience() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(250),
+            max_backoff: Duration::from_secs(15),
+            base: 3.0,
+        },
+        max_retries: 10,
+        retry_timeout: Duration::from_secs(120),
     }
 }
 
@@ -448,7 +527,7 @@ fn gone_upload(text: &str) -> bool {
 
 /// The error's text, which holds its causes, on one line, of bounded length and without query strings.
 fn text(error: &Error) -> String {
-    let line = scrub(&error.to_string()).split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = scrub(&refusals::words(&error.to_string())).split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(600) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,

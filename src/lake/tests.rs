@@ -18,6 +18,9 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::model::RunTotals;
 
+mod replace;
+mod verify;
+
 /// Makes a store fail for good from some access on, as if the process were killed or the store gone.
 pub(super) struct Trip {
     /// Changes that still succeed.
@@ -164,12 +167,15 @@ fn draft(names: &[&str]) -> EntryDraft {
         records: 3,
         records_in_tables: 2,
         rejects: 1,
+        salvaged: false,
+        reason: String::new(),
     };
     EntryDraft {
         parts: names.iter().map(part).collect(),
         schema_versions: ["5.0".to_owned()].into(),
         totals: RunTotals { records: 3, ..RunTotals::default() },
         created_ms: 0,
+        ..EntryDraft::default()
     }
 }
 
@@ -260,7 +266,8 @@ fn objects_tell_their_batch_and_are_written_as_hinted() {
     assert!(bloom[0] == 0 && bloom[1] > 0 && bloom[1] < 1000 && bloom[2] == 0 && bloom[3] > 0, "{bloom:?}");
     assert!(columns.iter().all(|column| column.offset_index_offset().is_some()));
     let ranges: Vec<bool> = columns.iter().map(|column| column.statistics().is_some()).collect();
-    let texts: Vec<bool> = columns.iter().map(|column| column.column_type() == Type::BYTE_ARRAY).collect();
+    let texts: Vec<bool> =
+        columns.iter().map(|column| column.column_type() == ::parquet::basic::Type::BYTE_ARRAY).collect();
     assert_eq!(ranges, texts.iter().map(|text| !text).collect::<Vec<_>>());
 }
 

@@ -108,6 +108,8 @@ pub struct RunTotals {
     pub misdated: u64,
     /// Envelopes that name another account than the configured one.
     pub foreign_accounts: u64,
+    /// Damaged parts of which only what could be read was archived.
+    pub salvaged: u64,
     /// Bytes of objects written.
     pub bytes_written: u64,
     pub objects: u64,
@@ -127,6 +129,7 @@ impl RunTotals {
         self.unknown_bodies += other.unknown_bodies;
         self.misdated += other.misdated;
         self.foreign_accounts += other.foreign_accounts;
+        self.salvaged += other.salvaged;
         self.bytes_written += other.bytes_written;
         self.objects += other.objects;
         for (table, rows) in &other.rows {

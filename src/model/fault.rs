@@ -202,15 +202,28 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "failed to {}", self.stage)?;
+impl Fault {
+    /// What failed, without why: `failed to decode 1/survey/… at byte 42`.
+    pub fn heading(&self) -> String {
+        let mut text = match (self.stage, self.kind) {
+            // What is configured as the lake is at fault, not the reading of the configuration.
+            (Stage::Configure, FaultKind::Destination) => "failed to open the lake".to_owned(),
+            (stage, _) => format!("failed to {stage}"),
+        };
         if let Some(unit) = &self.unit {
-            write!(f, " {unit}")?;
+            text.push_str(if self.stage == Stage::SignIn { " for " } else { " " });
+            text.push_str(unit);
         }
         if let Some(place) = &self.place {
-            write!(f, " at {place}")?;
+            text.push_str(&format!(" at {place}"));
         }
+        text
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.heading())?;
         write!(f, ": {}", self.message)?;
         if let Some(advice) = &self.advice {
             write!(f, "; {advice}")?;
@@ -235,6 +248,13 @@ mod tests {
             fault.to_string(),
             "failed to decode 1/survey/Survey.1.2.part-00000-0 at byte 42: the gzip data ends early; fetch it again"
         );
+        for (kind, stage, text) in [
+            (FaultKind::SignIn, Stage::SignIn, "failed to sign in for 1/survey: x"),
+            (FaultKind::Destination, Stage::Configure, "failed to open the lake 1/survey: x"),
+            (FaultKind::Config, Stage::Configure, "failed to read the configuration 1/survey: x"),
+        ] {
+            assert_eq!(Fault::new(kind, stage, "x").of("1/survey").to_string(), text);
+        }
         let back = Fault::from_io(fault.clone().into_io(), FaultKind::Internal, Stage::Parse);
         assert_eq!(back, fault);
     }

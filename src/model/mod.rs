@@ -31,4 +31,4 @@ pub use part::{AccountId, Part, PartId, Scope, parse_part_name};
 pub use payload::Payload;
 pub use secret::Secret;
 pub use stream::Stream;
-pub use time::{UtcDay, Window, format_ms, parse_time};
+pub use time::{UtcDay, Wanted, Window, format_ms, parse_time};

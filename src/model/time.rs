@@ -61,6 +61,23 @@ impl Window {
     }
 }
 
+/// Which parts are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Made by the service at or after this moment (milliseconds since 1970): it deletes by this time.
+    pub generated_from_ms: i64,
+    /// Bounds the parts' scope starts. Wider than the time of generation by default, because a part may
+    /// be made long after its scope.
+    pub scopes: Window,
+}
+
+impl Wanted {
+    /// The span of scopes that a listing can be said to cover.
+    pub fn span(self) -> Window {
+        Window { from_ms: self.scopes.from_ms.max(self.generated_from_ms), to_ms: self.scopes.to_ms }
+    }
+}
+
 /// Parses what users write for a moment: RFC 3339 (`2026-11-01T13:00:00Z`, with any offset) or a
 /// date (`2026-11-01`, meaning its UTC midnight). Milliseconds since 1970.
 ///

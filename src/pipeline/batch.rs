@@ -7,7 +7,7 @@
 //! A part that fails is kept under `raw/` and left out; the others are committed. When somebody else
 //! took the entry's number, the ledger is read again and what is still missing is done anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,14 +15,15 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use super::budget::{Budget, Share};
+use super::redo::Redo;
 use super::staging::Staging;
 use super::workers::{PartResult, Tools, read_part};
 use super::{Run, now_ms};
-use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome};
+use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome, fail_point};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage};
 
 /// How often a batch is done anew because others committed first.
-const MAX_RACES: u32 = 20;
+pub(super) const MAX_RACES: u32 = 20;
 
 /// Does a batch, in as many attempts as its size asks for. `number`: of the next ledger entry.
 ///
@@ -34,13 +35,15 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
     while !left.is_empty() {
         run.stop.check()?;
         let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
-        let tried = Try::new(run, batch, attempt).go(&left)?;
+        let tried = Try::new(run, batch, attempt, None).go(&left)?;
         match tried {
-            Tried::Done { rest } => {
+            Tried::Done { rest, committed } => {
                 left = rest;
-                number += 1;
+                // A number that is passed over would let another run commit the same parts under it.
+                number += u32::from(committed);
             }
-            Tried::LostRace => {
+            Tried::Left => return Ok(()),
+            Tried::LostRace { failed } => {
                 races += 1;
                 if races > MAX_RACES {
                     return Err(Fault::new(
@@ -52,7 +55,10 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
                     .advise("let one run at a time write to a lake"));
                 }
                 let archived = run.lake.archived(&batch.account, batch.stream, batch.day, batch.day)?;
-                left.retain(|part| !archived.parts.contains(&part.id.name));
+                // What failed was told, and would fail again: the next run tries it.
+                left.retain(|part| {
+                    !archived.parts.contains(&part.id.name) && !failed.contains(&part.id.name)
+                });
                 number = archived.next_number(batch.day);
             }
         }
@@ -61,22 +67,25 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
 }
 
 /// `75555851/survey/2026-11-20`.
-fn label(batch: &Batch) -> String {
+pub(super) fn label(batch: &Batch) -> String {
     format!("{}/{}/{}", batch.account, batch.stream, batch.day)
 }
 
-enum Tried {
+pub(super) enum Tried {
     /// Committed (or nothing was sound); these parts did not fit in any more.
-    Done {
-        rest: Vec<Part>,
-    },
-    LostRace,
+    Done { rest: Vec<Part>, committed: bool },
+    /// A redo whose parts could not all be read again: nothing was replaced.
+    Left,
+    /// Nothing was committed; these parts failed on their own.
+    LostRace { failed: HashSet<String> },
 }
 
-struct Try<'r, 'l> {
+pub(super) struct Try<'r, 'l> {
     run: &'r Run<'l>,
     batch: &'r Batch,
     attempt: Attempt,
+    /// What the batch is to replace; then all of its parts are archived or none.
+    redo: Option<&'r Redo>,
     done: Mutex<Done>,
 }
 
@@ -84,6 +93,8 @@ struct Try<'r, 'l> {
 struct Done {
     parts: Vec<PartResult>,
     sets: Vec<ObjectSet>,
+    /// Names of parts that failed alone.
+    failed: HashSet<String>,
     /// What stops the run.
     fatal: Option<Fault>,
 }
@@ -96,14 +107,14 @@ struct Received {
 }
 
 impl<'r, 'l> Try<'r, 'l> {
-    fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt) -> Self {
-        Try { run, batch, attempt, done: Mutex::default() }
+    pub fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt, redo: Option<&'r Redo>) -> Self {
+        Try { run, batch, attempt, redo, done: Mutex::default() }
     }
 
-    fn go(self, parts: &[Part]) -> Result<Tried, Fault> {
+    pub fn go(self, parts: &[Part]) -> Result<Tried, Fault> {
         let shared = self.attempt.object_set();
         let taken = self.receive(parts, &shared);
-        let Try { run, batch, attempt, done } = self;
+        let Try { run, batch, attempt, redo, done } = self;
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sets.push(shared);
         let fatal = done.fatal.or(run.stop.check().err());
@@ -113,9 +124,9 @@ impl<'r, 'l> Try<'r, 'l> {
             return Err(fault);
         }
         let rest = parts.get(taken..).unwrap_or_default().to_vec();
-        if done.parts.is_empty() {
+        if done.parts.is_empty() || redo.is_some() && done.parts.len() < parts.len() {
             attempt.abandon(done.sets)?;
-            return Ok(Tried::Done { rest });
+            return Ok(if redo.is_some() { Tried::Left } else { Tried::Done { rest, committed: false } });
         }
         done.parts.sort_by(|a, b| (a.entry.scope, &a.entry.name).cmp(&(b.entry.scope, &b.entry.name)));
         let mut totals = RunTotals::default();
@@ -129,9 +140,10 @@ impl<'r, 'l> Try<'r, 'l> {
             schema_versions,
             totals: totals.clone(),
             created_ms: now_ms(),
+            replaces: redo.map(|redo| redo.replaces.clone()).unwrap_or_default(),
         };
         match attempt.commit(done.sets, draft)? {
-            Outcome::LostRace => Ok(Tried::LostRace),
+            Outcome::LostRace => Ok(Tried::LostRace { failed: done.failed }),
             Outcome::Committed { objects, bytes_written, rows } => {
                 totals = RunTotals { objects, bytes_written, rows, ..totals };
                 run.events.emit(Event::BatchCommitted {
@@ -140,7 +152,7 @@ impl<'r, 'l> Try<'r, 'l> {
                     day: batch.day.to_string(),
                     totals,
                 });
-                Ok(Tried::Done { rest })
+                Ok(Tried::Done { rest, committed: true })
             }
         }
     }
@@ -154,7 +166,7 @@ impl<'r, 'l> Try<'r, 'l> {
             source: self.run.source.clone(),
             parts: parts.to_vec(),
             at_once: work.max_requests,
-            max_bytes: work.batch_bytes,
+            max_bytes: if self.redo.is_some() { u64::MAX } else { work.batch_bytes },
             budget,
             sender,
         }));
@@ -188,15 +200,37 @@ impl<'r, 'l> Try<'r, 'l> {
             return;
         }
         let Received { part, payload, .. } = received;
+        fail_point("fetched");
         self.run.events.emit(Event::Fetched { part: part.id.name.clone(), bytes: payload.len() });
-        // A panic is a mistake of ours; it costs this part, not the night.
-        let read = catch_unwind(AssertUnwindSafe(|| self.read_and_keep(part, payload, shared)));
-        let fault = match read {
-            Ok(Ok(())) => return,
-            Ok(Err(fault)) => fault,
-            Err(_) => super::staging::internal(&"reading it failed unexpectedly"),
+        let Err(fault) = self.guarded(part, payload, shared) else { return };
+        let Some(again) = self.fetch_again(part, &fault) else {
+            return self.fail(part, Some(payload), fault);
         };
-        self.fail(part, Some(payload), fault);
+        if let Err(fault) = self.guarded(part, &again, shared) {
+            self.fail(part, Some(&again), fault);
+        }
+    }
+
+    /// A panic is a mistake of ours; it costs this part, not the night.
+    fn guarded(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
+        catch_unwind(AssertUnwindSafe(|| self.read_and_keep(part, payload, shared)))
+            .unwrap_or_else(|_| Err(super::staging::internal(&"reading it failed unexpectedly")))
+    }
+
+    /// Once more what arrived damaged or mixed up: it may be the network. `None`: no use, or it did not
+    /// arrive at all, and what came first is to be kept.
+    fn fetch_again(&self, part: &Part, fault: &Fault) -> Option<Payload> {
+        let mendable = matches!(fault.kind, FaultKind::Damaged | FaultKind::WrongType);
+        if !mendable || !self.run.source.may_differ() || self.is_fatal() {
+            return None;
+        }
+        self.run.events.emit(Event::Retrying {
+            unit: part.id.name.clone(),
+            attempt: 2,
+            pause_ms: 0,
+            reason: fault.message.clone(),
+        });
+        self.run.runtime.block_on(self.run.stop.or(self.run.source.fetch(part))).ok()?.ok()
     }
 
     fn read_and_keep(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
@@ -207,8 +241,13 @@ impl<'r, 'l> Try<'r, 'l> {
             limits: &options.limits,
             stop: self.run.stop,
             chunks_ahead: options.work.threads * 2,
+            salvage: options.salvage,
         };
-        let result = match catch_unwind(AssertUnwindSafe(|| read_part(part, payload, tools, &staging))) {
+        let read = || {
+            let result = read_part(part, payload, tools, &staging)?;
+            self.redo.map_or(Ok(()), |redo| redo.check(&result.entry)).map(|()| result)
+        };
+        let result = match catch_unwind(AssertUnwindSafe(read)) {
             Ok(Ok(result)) => result,
             Ok(Err(fault)) => {
                 staging.discard()?;
@@ -223,7 +262,16 @@ impl<'r, 'l> Try<'r, 'l> {
             let kept = Fault::new(FaultKind::Cancelled, Stage::Commit, "kept by [archive] raw = \"always\"");
             self.run.lake.store_raw(&part.id, part.scope, payload, &kept)?;
         }
+        fail_point("read");
+        if result.entry.salvaged {
+            let message = format!(
+                "{}: only what could be read of it is archived ({}); a sound copy replaces it with --redo",
+                part.id, result.entry.reason
+            );
+            self.run.events.emit(Event::Warning { message });
+        }
         let own = staging.keep(shared)?;
+        fail_point("kept");
         self.run.events.emit(Event::PartDone {
             part: part.id.name.clone(),
             bytes_json: result.totals.bytes_json,
@@ -245,10 +293,13 @@ impl<'r, 'l> Try<'r, 'l> {
         }
         if let Some(payload) = payload
             && self.run.options.work.raw != RawPolicy::Never
+            // What is to be replaced is archived: it needs no second copy.
+            && self.redo.is_none()
             && let Err(fault) = self.run.lake.store_raw(&part.id, part.scope, payload, &fault)
         {
             self.stop_with(fault);
         }
+        self.done().failed.insert(part.id.name.clone());
         self.run.events.emit(Event::PartFailed { part: part.id.name.clone(), fault });
     }
 
@@ -307,3 +358,7 @@ async fn fetch_all(fetch: Fetch) -> usize {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

@@ -6,34 +6,43 @@
 //!    -> record of the run, so that coverage can be proven
 //! ```
 //! Data travels one way. tokio ends at the network's edge; the work is done by rayon on bytes in memory;
-//! between the two stands one channel bounded by bytes ([`budget`]). What fails alone (an entry of the
+//! between the two stands one channel bounded by bytes (`budget`). What fails alone (an entry of the
 //! listing, a part, a stream) is an event and the others go on; what stops the run is its error.
 
 mod batch;
 mod budget;
+mod coverage;
+pub mod fuzzing;
 mod parse;
 mod plan;
+mod record;
+mod redo;
 mod staging;
+mod status;
 mod stop;
 mod workers;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::json;
 use tokio::runtime::Handle;
 
 use crate::decode::Keyring;
 use crate::lake::{Archived, Lake};
 use crate::model::{
-    Batch, DecodeLimits, Event, EventSink, Fault, Part, Remedy, Stream, UtcDay, Window, WorkOptions,
-    format_ms,
+    Batch, DecodeLimits, Event, EventSink, Fault, FaultKind, Part, Remedy, Scope, Stage, Stream, UtcDay,
+    Wanted, WorkOptions,
 };
 use crate::source::{Listing, Source};
 
+use record::{Listed, Noted, Times};
+use redo::Redo;
+
+pub use coverage::{Coverage, Gap};
 pub use plan::{PlannedBatch, RETENTION_MS, expires_ms};
 pub use staging::shape_of as lake_shape;
+pub use status::{StreamStatus, Unarchived, recorded_status};
 pub use stop::Stop;
 
 /// Settings of a run.
@@ -41,10 +50,13 @@ pub use stop::Stop;
 pub struct RunOptions {
     pub work: WorkOptions,
     pub limits: DecodeLimits,
-    /// Bounds the parts' scope starts.
-    pub window: Window,
+    pub wanted: Wanted,
     /// Do only parts that are named here.
     pub chosen: Option<Vec<PlannedBatch>>,
+    /// Archive anew what is archived, where every part of an entry is at hand.
+    pub redo: bool,
+    /// Take what can be read of damaged parts.
+    pub salvage: bool,
 }
 
 /// What a run works with.
@@ -65,9 +77,16 @@ pub struct Plan {
     pub batches: Vec<Batch>,
     /// Numbers of the next ledger entries.
     archived: HashMap<Stream, Archived>,
-    /// Parts listed per stream; only streams whose listing was whole and without bad entries.
-    listed: Vec<(Stream, u64)>,
+    /// Entries to be replaced, oldest day first.
+    redos: Vec<Redo>,
+    /// What was listed, for the record of the run.
+    listed: Vec<Listed>,
+    /// Streams that could be listed, and the names listed in them; for parts that were chosen.
+    names: HashMap<Stream, HashSet<String>>,
 }
+
+/// A stream and its listing, or why there is none.
+type Answer = (Stream, Result<Listing, Fault>);
 
 impl Run<'_> {
     /// Archives everything that is listed and not archived yet.
@@ -75,7 +94,7 @@ impl Run<'_> {
     /// # Errors
     /// What stopped the run; run again to go on. Everything that failed alone is an event.
     pub fn sync(&self) -> Result<(), Fault> {
-        let started_ms = now_ms();
+        let mut times = Times { started_ms: now_ms(), ..Times::default() };
         let recovered = self.lake.recover(self.source.account())?;
         if recovered.attempts > 0 {
             self.events.emit(Event::Recovered {
@@ -83,19 +102,50 @@ impl Run<'_> {
                 objects_deleted: recovered.objects_deleted,
             });
         }
+        times.listing_began_ms = now_ms();
         let plan = self.plan()?;
-        for batch in &plan.batches {
-            self.stop.check()?;
-            self.one_batch(batch, &plan)?;
+        times.listing_ended_ms = now_ms();
+        let noted = Arc::new(Noted::new(self.events.clone()));
+        let done = self.with_events(noted.clone()).archive(&plan);
+        if done.as_ref().is_err_and(|fault| fault.kind == FaultKind::Destination) {
+            // There is no place for a record.
+            return done;
         }
-        self.record(started_ms, &plan)
+        // A run that was cut short has listed all the same; the fault that ended it is the one to tell.
+        let recorded = self.record(&times, &plan.listed, &noted, done.is_ok());
+        done.and(recorded)
     }
 
-    /// Lists, reads the ledger, and tells what is missing.
+    fn with_events(&self, events: Arc<dyn EventSink>) -> Run<'_> {
+        Run { source: self.source.clone(), events, runtime: self.runtime.clone(), ..*self }
+    }
+
+    /// Does what was planned.
+    fn archive(&self, plan: &Plan) -> Result<(), Fault> {
+        let mut numbers: HashMap<(Stream, UtcDay), u32> = HashMap::new();
+        let next = |numbers: &HashMap<(Stream, UtcDay), u32>, batch: &Batch| {
+            let archived = plan.archived.get(&batch.stream);
+            let known = archived.map_or(1, |archived| archived.next_number(batch.day));
+            numbers.get(&(batch.stream, batch.day)).copied().unwrap_or(known)
+        };
+        for redo in &plan.redos {
+            let number = next(&numbers, &redo.batch);
+            if let Some(number) = self.one_batch(&redo.batch, || redo::run_redo(self, redo, number))? {
+                numbers.insert((redo.batch.stream, redo.batch.day), number);
+            }
+        }
+        for batch in &plan.batches {
+            let number = next(&numbers, batch);
+            self.one_batch(batch, || batch::run_batch(self, batch, number))?;
+        }
+        Ok(())
+    }
+
+    /// Lists every stream of the account, each for itself.
     ///
     /// # Errors
-    /// What stops the run: the lake, a signal. A stream that cannot be listed is an event.
-    pub fn plan(&self) -> Result<Plan, Fault> {
+    /// What stops the run.
+    fn list(&self) -> Result<Vec<Answer>, Fault> {
         let streams = match self.wait(self.source.streams())? {
             Ok(streams) => streams,
             Err(fault) if fault.kind.remedy() == Remedy::StopRun => return Err(fault),
@@ -109,27 +159,43 @@ impl Run<'_> {
             self.events.emit(Event::ListingStarted {
                 account: self.source.account().to_string(),
                 stream: *stream,
-                window: self.options.window,
+                window: self.options.wanted.span(),
             });
-            self.source.list(*stream, self.options.window)
+            self.source.list(*stream, self.options.wanted)
         })))?;
+        let fatal = |listing: &Result<Listing, Fault>| {
+            listing.as_ref().err().filter(|fault| fault.kind.remedy() == Remedy::StopRun).cloned()
+        };
+        match listings.iter().find_map(fatal) {
+            Some(fault) => Err(fault),
+            None => Ok(streams.into_iter().zip(listings).collect()),
+        }
+    }
+
+    /// Lists, reads the ledger, and tells what is missing.
+    ///
+    /// # Errors
+    /// What stops the run: the lake, a signal. A stream that cannot be listed is an event.
+    pub fn plan(&self) -> Result<Plan, Fault> {
         let mut plan = Plan::default();
         let mut missing = Vec::new();
-        for (stream, listing) in streams.into_iter().zip(listings) {
+        for (stream, listing) in self.list()? {
             match listing {
                 Ok(listing) => missing.extend(self.missing(stream, listing, &mut plan)?),
-                Err(fault) if fault.kind.remedy() == Remedy::StopRun => return Err(fault),
-                Err(fault) => self.events.emit(Event::StreamFailed {
-                    account: self.source.account().to_string(),
-                    stream,
-                    fault,
-                }),
+                Err(fault) => {
+                    plan.listed.push(Listed::failed(stream, &fault));
+                    let account = self.source.account().to_string();
+                    self.events.emit(Event::StreamFailed { account, stream, fault });
+                }
             }
         }
+        self.tell_chosen_and_gone(&plan)?;
         plan.batches = plan::plan(self.source.account(), missing);
+        plan.redos.sort_by_key(|redo| (redo.batch.day, redo.batch.stream));
+        let batches = || plan.redos.iter().map(|redo| &redo.batch).chain(&plan.batches);
         self.events.emit(Event::Planned {
-            batches: plan.batches.len() as u64,
-            parts: plan.batches.iter().map(|batch| batch.parts.len() as u64).sum(),
+            batches: batches().count() as u64,
+            parts: batches().map(|batch| batch.parts.len() as u64).sum(),
         });
         Ok(plan)
     }
@@ -140,15 +206,16 @@ impl Run<'_> {
         for message in listing.warnings {
             self.events.emit(Event::Warning { message });
         }
-        let whole = listing.entry_faults.is_empty();
+        let bad_entries = listing.entry_faults.len();
         for fault in listing.entry_faults {
             let part = fault.unit.clone().unwrap_or_else(|| format!("{account}/{stream}"));
             self.events.emit(Event::PartFailed { part, fault });
         }
         let mut parts = listing.parts;
         let listed = parts.len() as u64;
-        if whole {
-            plan.listed.push((stream, listed));
+        let listed_names = parts.iter().map(|part| part.id.name.clone()).collect();
+        if self.options.redo {
+            self.plan_redo(stream, &parts, plan)?;
         }
         let days = parts.iter().map(|part| UtcDay::of_ms(part.scope.start_ms));
         if let (Some(first), Some(last)) = (days.clone().min(), days.max()) {
@@ -156,7 +223,9 @@ impl Run<'_> {
             parts.retain(|part| !archived.parts.contains(&part.id.name));
             plan.archived.insert(stream, archived);
         }
+        plan.listed.push(Listed::new(stream, listed, bad_entries, &parts));
         if let Some(chosen) = &self.options.chosen {
+            plan.names.insert(stream, listed_names);
             plan::keep_chosen(&mut parts, chosen);
         }
         self.events.emit(Event::Listed {
@@ -168,15 +237,70 @@ impl Run<'_> {
         Ok(parts)
     }
 
-    fn one_batch(&self, batch: &Batch, plan: &Plan) -> Result<(), Fault> {
+    /// Chosen parts that are neither listed nor archived: without a word they would pass for done.
+    fn tell_chosen_and_gone(&self, plan: &Plan) -> Result<(), Fault> {
+        let account = self.source.account();
+        let chosen = self.options.chosen.iter().flatten().filter(|batch| batch.account == account.as_str());
+        for batch in chosen {
+            let stream = Stream::from_resource(&batch.stream);
+            let Some((stream, listed)) = stream.and_then(|s| plan.names.get_key_value(&s)) else { continue };
+            let mut gone = batch.parts.iter().filter(|name| !listed.contains(*name)).peekable();
+            if gone.peek().is_none() {
+                continue;
+            }
+            let archived = match UtcDay::parse(&batch.day) {
+                Some(day) => self.lake.archived(account, *stream, day, day)?.parts,
+                None => Default::default(),
+            };
+            for name in gone.filter(|name| !archived.contains(*name)) {
+                let fault =
+                    Fault::new(FaultKind::Gone, Stage::List, "it is planned, but not listed any more")
+                        .of(format!("{account}/{stream}/{name}"))
+                        .advise("check that --from and --to are those of the plan");
+                self.events.emit(Event::PartFailed { part: name.clone(), fault });
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what is to be archived anew of a stream.
+    fn plan_redo(&self, stream: Stream, parts: &[Part], plan: &mut Plan) -> Result<(), Fault> {
+        let account = self.source.account();
+        let window = self.options.wanted.span();
+        // The service is asked for all of a window; of files on disk only those given are meant.
+        let all = self.source.lists_all();
+        let given = || parts.iter().map(|part| UtcDay::of_ms(part.scope.start_ms));
+        let days = match (all, given().min(), given().max()) {
+            (true, _, _) => {
+                (UtcDay::of_ms(window.from_ms), UtcDay::of_ms(window.to_ms.saturating_sub(1).min(now_ms())))
+            }
+            (false, Some(first), Some(last)) => (first, last),
+            (false, _, _) => return Ok(()),
+        };
+        let entries = self.lake.committed(account, stream, days.0, days.1)?;
+        let meant = |scope: Scope| all && window.contains(scope.start_ms);
+        let (redos, left) = redo::plan(&entries, parts, meant, self.options.work.batch_bytes);
+        plan.redos.extend(redos);
+        for message in left {
+            self.events.emit(Event::Warning { message: format!("{account}/{stream}: {message}") });
+        }
+        Ok(())
+    }
+
+    /// Does one batch; what costs only this batch is an event, and gives `None`.
+    fn one_batch<T>(
+        &self,
+        batch: &Batch,
+        work: impl FnOnce() -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        self.stop.check()?;
         self.events.emit(Event::BatchStarted {
             account: batch.account.to_string(),
             stream: batch.stream,
             day: batch.day.to_string(),
             parts: batch.parts.len() as u64,
         });
-        let number = plan.archived.get(&batch.stream).map_or(1, |archived| archived.next_number(batch.day));
-        match batch::run_batch(self, batch, number) {
+        match work() {
             Err(fault) if fault.kind.remedy() != Remedy::StopRun => {
                 self.events.emit(Event::BatchFailed {
                     account: batch.account.to_string(),
@@ -184,29 +308,10 @@ impl Run<'_> {
                     day: batch.day.to_string(),
                     fault,
                 });
-                Ok(())
+                Ok(None)
             }
-            done => done,
+            done => done.map(Some),
         }
-    }
-
-    /// Leaves a record of what was listed whole.
-    fn record(&self, started_ms: i64, plan: &Plan) -> Result<(), Fault> {
-        let streams: serde_json::Map<String, serde_json::Value> =
-            plan.listed.iter().map(|(stream, parts)| (stream.to_string(), json!(parts))).collect();
-        let run = json!({
-            "version": 1,
-            "account": self.source.account().as_str(),
-            "program": env!("CARGO_PKG_VERSION"),
-            "started": format_ms(started_ms),
-            "listed": format_ms(started_ms),
-            "window": {
-                "from": format_ms(self.options.window.from_ms),
-                "to": format_ms(self.options.window.to_ms.min(started_ms)),
-            },
-            "streams": streams,
-        });
-        self.lake.store_run(started_ms, &run)
     }
 
     /// Waits for the network, or for the wish to stop.

@@ -80,8 +80,10 @@ impl<'a> Staging<'a> {
             None => append(shared, state.waiting).map(|()| None),
             Some(own) => {
                 append(&own, state.waiting)?;
-                // Nobody else holds it: the part's work is done.
-                Ok(Arc::into_inner(own))
+                // Nobody else holds it: the part's work is done. If it were held, its rows would be missed.
+                let own =
+                    Arc::into_inner(own).ok_or_else(|| internal(&"the rows of a part are still in use"))?;
+                Ok(Some(own))
             }
         }
     }

@@ -6,7 +6,7 @@
 //! Decoding runs ahead on one thread and gives chunks to whoever is idle; when enough are waiting, it
 //! reads the next chunk itself. Many small parts and one huge part keep all threads busy alike.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -25,8 +25,12 @@ use crate::tables::{Origin, Reader};
 const CHUNK_BYTES: usize = 1 << 20;
 /// Bytes of rows at which a reader hands them on.
 const READER_BYTES: usize = 4 << 20;
+const SALVAGE_STEP_BYTES: usize = 1024;
 /// Bytes of rejected text at which it is handed on.
 const REJECT_BYTES: usize = 4 << 20;
+
+/// What a reject takes beside its text: a file can hold millions of tiny ones.
+const REJECT_OVERHEAD: usize = 256;
 
 /// What every part of a batch is worked on with.
 #[derive(Clone, Copy)]
@@ -36,6 +40,8 @@ pub struct Tools<'a> {
     pub stop: &'a Stop,
     /// Chunks of one part that may wait for a thread.
     pub chunks_ahead: usize,
+    /// Take what can be read of a damaged part.
+    pub salvage: bool,
 }
 
 /// What is known of a part whose every record is in its staging.
@@ -58,6 +64,8 @@ pub fn read_part(
 ) -> Result<PartResult, Fault> {
     let sha256 = sha256(payload)?;
     let text = decode::open(payload, tools.keys, tools.limits)?;
+    let mut damage = None;
+    let text = Sound { text, damage: tools.salvage.then_some(&mut damage) };
     let mut framer = Framer::new(text, *tools.limits, CHUNK_BYTES);
     let work = Work {
         origin: Origin {
@@ -74,7 +82,53 @@ pub fn read_part(
         waiting: AtomicUsize::new(0),
     };
     work.read_all(&mut framer)?;
-    work.finish(part, payload, sha256, framer.records(), framer.bytes())
+    let (framed, bytes_json) = (framer.records(), framer.bytes());
+    drop(framer);
+    let result = work.finish(part, payload, sha256, framed, bytes_json)?;
+    match damage {
+        None => Ok(result),
+        Some(damage) if result.entry.records_in_tables == 0 => Err(damage),
+        Some(damage) => Ok(result.salvaged(&damage)),
+    }
+}
+
+/// The text of a damaged part as far as it can be read, where that is wanted.
+struct Sound<'a, R> {
+    text: R,
+    /// Where to note what ended the text early; `None`: it is an error.
+    damage: Option<&'a mut Option<Fault>>,
+}
+
+impl<R: Read> Read for Sound<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Some(damage) = &mut self.damage else { return self.text.read(buf) };
+        if damage.is_some() {
+            return Ok(0);
+        }
+        // In small steps: what was made before the damage within a step may be lost with it.
+        let step = buf.len().min(SALVAGE_STEP_BYTES);
+        let read = self.text.read(buf.get_mut(..step).unwrap_or_default());
+        let Err(error) = read else { return read };
+        if error.kind() == io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+        let fault = Fault::from_io(error, FaultKind::Damaged, Stage::Decode);
+        if fault.kind != FaultKind::Damaged {
+            return Err(fault.into_io());
+        }
+        **damage = Some(fault);
+        Ok(0)
+    }
+}
+
+impl PartResult {
+    fn salvaged(mut self, damage: &Fault) -> PartResult {
+        let place = damage.place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
+        self.entry.salvaged = true;
+        self.entry.reason = format!("{}{place}", damage.message);
+        self.totals.salvaged = 1;
+        self
+    }
 }
 
 struct Work<'a> {
@@ -147,7 +201,8 @@ impl Work<'_> {
             let mut totals = lock(&self.findings);
             totals.rejected += found.rejects.len() as u64;
             totals.wrong_type += found.wrong_type;
-            totals.reject_bytes += found.rejects.iter().map(|reject| reject.raw.len()).sum::<usize>();
+            totals.reject_bytes +=
+                found.rejects.iter().map(|reject| reject.raw.len() + REJECT_OVERHEAD).sum::<usize>();
             totals.rejects.extend(found.rejects);
             if totals.reject_bytes < REJECT_BYTES {
                 return Ok(());
@@ -217,6 +272,8 @@ impl Work<'_> {
             records: framed,
             records_in_tables,
             rejects: totals.rejected,
+            salvaged: false,
+            reason: String::new(),
         };
         Ok(PartResult { entry, totals: run, schema_versions })
     }

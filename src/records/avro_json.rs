@@ -54,6 +54,22 @@ pub type Inside<'f, E> = dyn FnMut(&mut Doc<'_>, Option<&str>) -> Result<(), E> 
 /// Takes what stands beside a wrapper's content: key and value as written.
 pub type Beside<'f> = dyn FnMut(&str, &[u8]) + 'f;
 
+/// What is expected where a decrypted string stands.
+enum Wanted<'w> {
+    Array,
+    Record { wrappers: &'w [&'w str], is_field: &'w dyn Fn(&[u8]) -> bool },
+}
+
+/// The value inside a wrapper.
+enum Holds<'a> {
+    /// What is wanted; not passed yet.
+    It,
+    /// A decrypted string, which may hold what is wanted.
+    Sealed(Text<'a>),
+    Null,
+    Other,
+}
+
 impl<'a> Doc<'a> {
     pub fn new(text: &'a [u8], decrypted: &'a [usize], max_depth: usize) -> Doc<'a> {
         Doc { cursor: Cursor::new(text, max_depth), decrypted, encrypted: !decrypted.is_empty() }
@@ -74,7 +90,12 @@ impl<'a> Doc<'a> {
     }
 
     fn is_decrypted(&self, text: &Text<'_>) -> bool {
-        !self.decrypted.is_empty() && self.decrypted.binary_search(&text.at).is_ok()
+        self.is_decrypted_at(text.at)
+    }
+
+    /// Whether the string whose opening quote is at this offset was decrypted in place.
+    pub fn is_decrypted_at(&self, quote: usize) -> bool {
+        !self.decrypted.is_empty() && self.decrypted.binary_search(&quote).is_ok()
     }
 
     /// A public key that came with an encrypted value is part of the encryption, not of the data.
@@ -127,15 +148,20 @@ impl<'a> Doc<'a> {
         self.cursor.rewind(start);
         self.cursor.begin_object()?;
         let mut first = true;
-        if let Some(key) = self.cursor.next_key(&mut first)?
-            && (is_primitive(key.raw) || names_type(key.raw, wrappers))
+        if let Some(key) = self.branch_key(&mut first)?
+            && (is_primitive(&key.name()) || names_type(&key.name(), wrappers))
         {
-            let kind = self.cursor.kind()?;
-            if !matches!(kind, Kind::Object | Kind::Array) {
-                let value = self.bare_scalar(kind)?;
-                if self.only_keys_follow(&mut first)? {
-                    return Ok(value);
-                }
+            let value = match self.cursor.kind()? {
+                // The value inside its branch may itself be an encrypted string in its union.
+                Kind::Object if self.encrypted => match self.scalar_in_union(&[])? {
+                    value @ Scalar::Decrypted(_) => value,
+                    _ => Scalar::Other,
+                },
+                Kind::Object | Kind::Array => Scalar::Other,
+                kind => self.bare_scalar(kind)?,
+            };
+            if value != Scalar::Other && self.only_keys_follow(&mut first)? {
+                return Ok(value);
             }
         }
         self.cursor.rewind(start);
@@ -170,6 +196,23 @@ impl<'a> Doc<'a> {
         Ok(self.cursor.eat(b"}").then_some(value))
     }
 
+    /// The key that may name the branch of a union: the first one that is no attached public key.
+    #[inline]
+    fn branch_key(&mut self, first: &mut bool) -> Result<Option<Text<'a>>, SyntaxError> {
+        loop {
+            let key = self.cursor.next_key(first)?;
+            if key.is_none() || !self.encrypted {
+                return Ok(key);
+            }
+            let value = self.cursor.at();
+            let raw = self.cursor.skip_value()?;
+            if !self.is_attached_key(raw) {
+                self.cursor.rewind(value);
+                return Ok(key);
+            }
+        }
+    }
+
     /// Reads to the end of the object: true if nothing but attached public keys follows.
     fn only_keys_follow(&mut self, first: &mut bool) -> Result<bool, SyntaxError> {
         while self.cursor.next_key(first)?.is_some() {
@@ -197,27 +240,37 @@ impl<'a> Doc<'a> {
             Kind::Object => {
                 self.cursor.begin_object()?;
                 let mut first = true;
-                if let Some(key) = self.cursor.next_key(&mut first)?
-                    && key.raw.eq_ignore_ascii_case(b"array")
-                    && let Some(sealed) = self.holds(Kind::Array)?
-                {
-                    match sealed {
-                        Some(text) => {
-                            if self.unseal(text, Kind::Array, None, inside)?.is_none() {
-                                return Ok(self.misfit(start)?);
-                            }
-                        }
-                        None => {
-                            self.cursor.begin_array()?;
-                            inside(self, None)?;
+                let Some(key) = self.branch_key(&mut first)? else { return Ok(self.misfit(start)?) };
+                let seals = is_sealing(&key.name());
+                if !seals && !key.name().eq_ignore_ascii_case(b"array") {
+                    return Ok(self.misfit(start)?);
+                }
+                let value = self.cursor.at();
+                match self.holds(Kind::Array)? {
+                    Holds::Other if self.encrypted && !seals => {
+                        self.cursor.rewind(value);
+                        if self.cursor.kind()? != Kind::Object
+                            || matches!(self.array(inside, beside)?, Entered::Misfit(_))
+                        {
+                            return Ok(self.misfit(start)?);
                         }
                     }
-                    self.leave(first, beside)?;
-                    return Ok(Entered::Read);
+                    Holds::Null if self.only_keys_follow(&mut first)? => return Ok(Entered::Null),
+                    Holds::Sealed(text) => {
+                        if self.unseal(text, None, &Wanted::Array, inside, beside)?.is_none() {
+                            return Ok(self.misfit(start)?);
+                        }
+                    }
+                    Holds::It if !seals => {
+                        self.cursor.begin_array()?;
+                        inside(self, None)?;
+                    }
+                    _ => return Ok(self.misfit(start)?),
                 }
-                Ok(self.misfit(start)?)
+                self.leave(first, beside)?;
+                Ok(Entered::Read)
             }
-            _ => self.null_sealed_or_misfit(start, Kind::Array, inside),
+            _ => self.null_sealed_or_misfit(start, &Wanted::Array, inside, beside),
         }
     }
 
@@ -231,31 +284,41 @@ impl<'a> Doc<'a> {
         beside: &mut Beside<'_>,
     ) -> Result<Entered<'a>, E> {
         let start = self.cursor.at();
+        let wanted = Wanted::Record { wrappers, is_field };
         if self.cursor.kind()? != Kind::Object {
-            return self.null_sealed_or_misfit(start, Kind::Object, inside);
+            return self.null_sealed_or_misfit(start, &wanted, inside, beside);
         }
         self.cursor.begin_object()?;
         let behind = self.cursor.at();
         let mut first = true;
-        if let Some(key) = self.cursor.next_key(&mut first)?
-            && !is_field(key.raw)
-            && names_type(key.raw, wrappers)
-            && let Some(sealed) = self.holds(Kind::Object)?
+        if let Some(key) = self.branch_key(&mut first)?
+            && !is_field(&key.name())
+            && (names_type(&key.name(), wrappers) || self.only_seals(first)?)
         {
             let name = key.decode_lossy();
-            match sealed {
-                Some(text) => {
-                    if self.unseal(text, Kind::Object, Some(&name), inside)?.is_none() {
-                        return Ok(self.misfit(start)?);
-                    }
+            let name = Some(&*name).filter(|name| names_type(name.as_bytes(), wrappers));
+            let entered = match self.holds(Kind::Object)? {
+                Holds::Null if self.only_keys_follow(&mut first)? => return Ok(Entered::Null),
+                Holds::Sealed(text) => match self.unseal(text, name, &wanted, inside, beside)? {
+                    None if name.is_some() || is_sealing(&key.name()) => return Ok(self.misfit(start)?),
+                    entered => entered,
+                },
+                // The record inside its wrapper may itself be an encrypted string in its union.
+                Holds::It if self.encrypted && name.is_some() => {
+                    let mut named = |doc: &mut Doc<'_>, _: Option<&str>| inside(doc, name);
+                    Some(self.record(&[], is_field, &mut named, beside)?)
                 }
-                None => {
+                Holds::It if name.is_some() => {
                     self.cursor.begin_object()?;
-                    inside(self, Some(&name))?;
+                    inside(self, name)?;
+                    Some(Entered::Read)
                 }
+                _ => None,
+            };
+            if let Some(entered) = entered {
+                self.leave(first, beside)?;
+                return Ok(entered);
             }
-            self.leave(first, beside)?;
-            return Ok(Entered::Read);
         }
         self.cursor.rewind(behind);
         inside(self, None)?;
@@ -270,8 +333,9 @@ impl<'a> Doc<'a> {
     fn null_sealed_or_misfit<E: From<SyntaxError>>(
         &mut self,
         start: usize,
-        wanted: Kind,
+        wanted: &Wanted<'_>,
         inside: &mut Inside<'_, E>,
+        beside: &mut Beside<'_>,
     ) -> Result<Entered<'a>, E> {
         match self.cursor.kind()? {
             Kind::Null => {
@@ -281,7 +345,7 @@ impl<'a> Doc<'a> {
             Kind::String => {
                 let text = self.cursor.string()?;
                 if self.is_decrypted(&text)
-                    && let Some(entered) = self.unseal(text, wanted, None, inside)?
+                    && let Some(entered) = self.unseal(text, None, wanted, inside, beside)?
                 {
                     return Ok(entered);
                 }
@@ -291,45 +355,56 @@ impl<'a> Doc<'a> {
         }
     }
 
-    /// Whether the next value is of the wanted kind (`Some(None)`), or a decrypted string that may hold
-    /// one (`Some(Some)`, the string being passed).
-    fn holds(&mut self, wanted: Kind) -> Result<Option<Option<Text<'a>>>, SyntaxError> {
-        let kind = self.cursor.kind()?;
-        if kind == wanted {
-            return Ok(Some(None));
-        }
-        if kind == Kind::String {
-            let text = self.cursor.string()?;
-            if self.is_decrypted(&text) {
-                return Ok(Some(Some(text)));
+    /// What stands inside a wrapper; null and decrypted strings are passed.
+    fn holds(&mut self, wanted: Kind) -> Result<Holds<'a>, SyntaxError> {
+        match self.cursor.kind()? {
+            kind if kind == wanted => return Ok(Holds::It),
+            Kind::Null => {
+                self.cursor.null()?;
+                return Ok(Holds::Null);
             }
+            Kind::String => {
+                let text = self.cursor.string()?;
+                if self.is_decrypted(&text) {
+                    return Ok(Holds::Sealed(text));
+                }
+            }
+            _ => {}
         }
-        Ok(None)
+        Ok(Holds::Other)
     }
 
-    /// Reads the plaintext of a decrypted string as a value of the wanted kind, itself bare or in a
-    /// union; `None` when it is none.
+    /// Whether the object holds one decrypted string and nothing else: a record that was encrypted whole,
+    /// under whatever key. `first` is the caller's, behind that key.
+    fn only_seals(&self, mut first: bool) -> Result<bool, SyntaxError> {
+        if !self.encrypted {
+            return Ok(false);
+        }
+        let mut peek = self.clone();
+        Ok(matches!(peek.holds(Kind::Object)?, Holds::Sealed(_)) && peek.only_keys_follow(&mut first)?)
+    }
+
+    /// Reads the plaintext of a decrypted string as what is wanted, itself bare or in a union; `None`
+    /// when it is none.
     fn unseal<E: From<SyntaxError>>(
         &mut self,
         text: Text<'a>,
-        wanted: Kind,
         name: Option<&str>,
+        wanted: &Wanted<'_>,
         inside: &mut Inside<'_, E>,
+        beside: &mut Beside<'_>,
     ) -> Result<Option<Entered<'a>>, E> {
         let Ok(plain) = text.decode() else { return Ok(None) };
         let Some(mut doc) = self.sealed(&plain) else { return Ok(None) };
-        if doc.cursor.kind()? == Kind::Null {
-            doc.cursor.null()?;
-            return Ok(Some(Entered::Null));
-        }
         let mut named = |doc: &mut Doc<'_>, inner: Option<&str>| inside(doc, name.or(inner));
         let entered = match wanted {
-            Kind::Array => doc.array(&mut named, &mut |_, _| {})?,
-            _ => doc.record(&[], &|_| false, &mut named, &mut |_, _| {})?,
+            Wanted::Array => doc.array(&mut named, beside)?,
+            Wanted::Record { wrappers, is_field } => doc.record(wrappers, is_field, &mut named, beside)?,
         };
         Ok(match entered {
             Entered::Misfit(_) => None,
-            _ => Some(Entered::Read),
+            Entered::Null => Some(Entered::Null),
+            Entered::Read => Some(Entered::Read),
         })
     }
 
@@ -347,6 +422,11 @@ impl<'a> Doc<'a> {
 /// Text of the last segment of a wrapper's name: `Goal` of `com.liveperson.dataaccess.Goal`.
 pub fn short_name(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
+}
+
+/// The union branch in which an encrypted string comes where a record or an array is expected.
+fn is_sealing(key: &[u8]) -> bool {
+    key.eq_ignore_ascii_case(b"string")
 }
 
 fn is_primitive(key: &[u8]) -> bool {
@@ -469,11 +549,58 @@ mod tests {
     }
 
     #[test]
+    fn an_attached_key_may_come_first() {
+        let key = "\"k\":\"-----BEGIN PGP PUBLIC KEY BLOCK-----x\"";
+        let text = format!("{{{key},\"com.x.Goal\":\"{{}}\"}}");
+        let at = text.rfind("\"{}").unwrap();
+        assert_eq!(enter(&text, Kind::Object, &[at]), ("0 com.x.Goal".into(), vec![]));
+        let text = format!("{{{key},\"array\":{{\"string\":\"[1]\"}}}}");
+        let at = text.rfind("\"[1]").unwrap();
+        assert_eq!(enter(&text, Kind::Array, &[at]), ("1 -".into(), vec![]));
+        let text = format!("{{{key},\"long\":{{\"string\":\"5\"}}}}");
+        let at = text.rfind("\"5").unwrap();
+        let offsets = [at];
+        let mut doc = Doc::new(text.as_bytes(), &offsets, 64);
+        assert!(matches!(doc.scalar(&[]), Ok(Scalar::Decrypted(_))));
+        // Without anything encrypted it is a record like any other.
+        assert_eq!(enter(&format!("{{{key},\"com.x.Goal\":{{}}}}"), Kind::Object, &[]).0, "2 -");
+    }
+
+    #[test]
+    fn a_null_in_a_wrapper_is_a_null() {
+        assert_eq!(enter("{\"com.x.Goal\":null}", Kind::Object, &[]).0, "null");
+        assert_eq!(enter("{\"array\":null}", Kind::Array, &[]).0, "null");
+        assert_eq!(enter("{\"com.x.Goal\":null,\"b\":1}", Kind::Object, &[]).0, "2 -");
+    }
+
+    #[test]
+    fn what_stands_beside_a_wrapper_in_plaintext_is_kept() {
+        let text = "\"{\\\"com.x.Goal\\\":{\\\"id\\\":1},\\\"more\\\":2}\"";
+        let (seen, beside) = enter(text, Kind::Object, &[0]);
+        assert_eq!((seen.as_str(), beside), ("1 com.x.Goal", vec!["more=2".to_string()]));
+    }
+
+    #[test]
+    fn escaped_keys_are_the_same_keys() {
+        assert_eq!(enter("{\"\\u0061rray\":[1]}", Kind::Array, &[]).0, "1 -");
+        assert_eq!(enter("{\"com.x\\u002eGoal\":{\"id\":1}}", Kind::Object, &[]).0, "1 com.x.Goal");
+        assert_eq!(scalar("{\"l\\u006fng\": 5}"), Scalar::Number("5"));
+    }
+
+    #[test]
     fn decrypted_text_is_read_as_json() {
         assert_eq!(enter("\"[1,2,3]\"", Kind::Array, &[0]).0, "3 -");
         assert_eq!(enter("\"{\\\"array\\\":[1]}\"", Kind::Array, &[0]).0, "1 -");
         assert_eq!(enter("\"{\\\"id\\\":1}\"", Kind::Object, &[0]).0, "1 -");
         assert_eq!(enter("{\"com.x.Goal\":\"{\\\"id\\\":1}\"}", Kind::Object, &[14]).0, "1 com.x.Goal");
+        assert_eq!(enter("{\"string\":\"{\\\"id\\\":1}\"}", Kind::Object, &[10]).0, "1 -");
+        let wrapped = "{\"com.x.Goal\":{\"string\":\"{\\\"id\\\":1}\"}}";
+        assert_eq!(enter(wrapped, Kind::Object, &[24]).0, "1 com.x.Goal");
+        assert_eq!(enter("{\"string\":\"[1]\"}", Kind::Array, &[10]).0, "1 -");
+        assert_eq!(enter("{\"data\":\"{\\\"id\\\":1}\"}", Kind::Object, &[8]).0, "1 -");
+        assert_eq!(enter("{\"id\":\"{\\\"id\\\":1}\"}", Kind::Object, &[6]).0, "1 -");
+        assert_eq!(enter("{\"data\":\"{\\\"id\\\":1}\",\"b\":1}", Kind::Object, &[8]).0, "2 -");
+        assert_eq!(enter("{\"data\":\"text\"}", Kind::Object, &[8]).0, "1 -");
         assert_eq!(enter("\"no json\"", Kind::Object, &[0]).0, "misfit \"no json\"");
         assert_eq!(enter("\"{\\\"id\\\":1}\"", Kind::Object, &[]).0, "misfit \"{\\\"id\\\":1}\"");
         let key = "-----BEGIN PGP PUBLIC KEY BLOCK-----x";

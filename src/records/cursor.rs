@@ -67,6 +67,19 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The bytes of a key, escapes resolved: names are compared by what they say, not by how.
+    #[inline]
+    pub fn name(self) -> Cow<'a, [u8]> {
+        if !self.has_escapes {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut text = Vec::with_capacity(self.raw.len());
+        match unescape(self.raw, &mut text) {
+            Ok(()) => Cow::Owned(text),
+            Err(NotUnicode) => Cow::Borrowed(self.raw),
+        }
+    }
+
     /// As [`Text::decode`], with what is not Unicode shown as raw text.
     pub fn decode_lossy(self) -> Cow<'a, str> {
         self.decode().unwrap_or_else(|_| Cow::Owned(show_raw(self.raw)))

@@ -4,16 +4,19 @@
 //! ```text
 //! {"text":{"string":"-----BEGIN PGP MESSAGE-----\n…"}}  ->  {"text":{"string":"hello"}}, decrypted = [18]
 //! ```
-//! A string that begins with an armored block is an encrypted value: its plaintext replaces it whole,
-//! and a public key that follows in the same string is dropped. A block in the middle of other text is
-//! opened when a held key fits and otherwise left alone: a visitor may paste one into a chat.
+//! A string of armored blocks and nothing else is an encrypted value: its plaintext replaces it whole,
+//! and a public key in the same string is dropped. A block beside other text is opened when a held key
+//! fits and otherwise left alone: a visitor may paste one into a chat. Plaintext that is JSON is looked
+//! through in its turn: a record may be encrypted whole, and values in it once more.
 
 use memchr::{memchr, memmem};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Kind};
 use crate::model::{Decrypt, DecryptError};
 
 const BEGIN: &[u8] = b"-----BEGIN PGP MESSAGE";
+/// Encryption inside encryption, at most.
+const MAX_NESTED: usize = 3;
 const END: &str = "-----END PGP MESSAGE-----";
 
 /// A text whose encrypted strings were opened.
@@ -35,6 +38,10 @@ pub fn may_be_encrypted(text: &[u8]) -> bool {
 /// # Errors
 /// The first message that begins a string and cannot be opened.
 pub fn open_encrypted(text: &[u8], keys: &dyn Decrypt) -> Result<Option<Opened>, DecryptError> {
+    open_strings(text, keys, MAX_NESTED)
+}
+
+fn open_strings(text: &[u8], keys: &dyn Decrypt, nested: usize) -> Result<Option<Opened>, DecryptError> {
     let mut opened = Opened { text: Vec::with_capacity(text.len()), decrypted: Vec::new() };
     let mut at = 0;
     while let Some(quote) = memchr(b'"', text.get(at..).unwrap_or_default()) {
@@ -49,8 +56,13 @@ pub fn open_encrypted(text: &[u8], keys: &dyn Decrypt) -> Result<Option<Opened>,
         };
         match plain {
             Some(plain) => {
+                let inner = if nested > 0 && may_be_encrypted(&plain) && is_json_container(&plain) {
+                    open_strings(&plain, keys, nested - 1)?
+                } else {
+                    None
+                };
                 opened.decrypted.push(opened.text.len());
-                write_string(&plain, &mut opened.text);
+                write_string(inner.as_ref().map_or(&plain, |inner| &inner.text), &mut opened.text);
             }
             None => opened.text.extend_from_slice(text.get(start..end).unwrap_or_default()),
         }
@@ -69,7 +81,7 @@ fn open_value(value: &str, keys: &dyn Decrypt) -> Result<Option<Vec<u8>>, Decryp
         // Words of somebody who writes about PGP.
         return Ok(None);
     }
-    if value.trim_start().starts_with("-----BEGIN PGP ") {
+    if is_all_armor(value) {
         return keys.decrypt(value.as_bytes()).map(Some);
     }
     let mut plain = Vec::new();
@@ -90,6 +102,31 @@ fn open_value(value: &str, keys: &dyn Decrypt) -> Result<Option<Vec<u8>>, Decryp
     }
     plain.extend_from_slice(rest.as_bytes());
     Ok(any.then_some(plain))
+}
+
+/// Whether nothing but armored blocks and blanks (escaped a second time, perhaps) is in the text.
+fn is_all_armor(value: &str) -> bool {
+    let mut rest = value;
+    loop {
+        rest = rest.trim_start_matches('\u{feff}').trim_start();
+        if let Some(after) = ["\\n", "\\r", "\\t"].iter().find_map(|blank| rest.strip_prefix(blank)) {
+            rest = after;
+            continue;
+        }
+        if rest.is_empty() {
+            return true;
+        }
+        let label = rest.strip_prefix("-----BEGIN PGP ").and_then(|rest| rest.split_once("-----"));
+        let Some((label, block)) = label else { return false };
+        match block.split_once(&format!("-----END PGP {label}-----")) {
+            Some((_, after)) => rest = after,
+            None => return true,
+        }
+    }
+}
+
+fn is_json_container(plain: &[u8]) -> bool {
+    matches!(Cursor::new(plain, 1).kind(), Ok(Kind::Object | Kind::Array))
 }
 
 /// Writes a JSON string; bytes that are not UTF-8 stay as they are.
@@ -124,6 +161,16 @@ mod tests {
         }
     }
 
+    /// As [`Rot`], for a message that holds another one, its marks disguised.
+    struct Nested;
+
+    impl Decrypt for Nested {
+        fn decrypt(&self, text: &[u8]) -> Result<Vec<u8>, DecryptError> {
+            let plain = Rot.decrypt(text)?;
+            Ok(String::from_utf8_lossy(&plain).replace("XX", "MESSAGE").into_bytes())
+        }
+    }
+
     fn armored(body: &str) -> String {
         format!("-----BEGIN PGP MESSAGE-----\\n{body}\\n-----END PGP MESSAGE-----")
     }
@@ -143,6 +190,31 @@ mod tests {
         );
         assert_eq!(open("{\"a\":\"-----BEGIN PGP MESSAGE-----, I wrote\"}"), Ok(None));
         assert_eq!(open("{\"a\":\"unclosed"), Ok(None));
+        let two = format!("{{\"a\":\" {}\\\\n{key}\"}}", armored("one"));
+        assert_eq!(open(&two).unwrap().unwrap().0, "{\"a\":\"one\"}");
+    }
+
+    #[test]
+    fn text_beside_a_message_stays() {
+        for (sent, said) in [
+            (format!("{} she wrote", armored("ours")), "ours she wrote"),
+            (format!("see {} and {}!", armored("ours"), armored("theirs")), "see ours and theirs!"),
+        ] {
+            assert_eq!(
+                open(&format!("{{\"a\":\"{sent}\"}}")).unwrap().unwrap().0,
+                format!("{{\"a\":\"{said}\"}}")
+            );
+        }
+        assert_eq!(open(&format!("{{\"a\":\"{} what is this?\"}}", armored("foreign"))), Ok(None));
+    }
+
+    #[test]
+    fn values_in_encrypted_records_are_opened_too() {
+        let message = |body: &str| format!("-----BEGIN PGP MESSAGE-----\n{body}\n-----END PGP MESSAGE-----");
+        let inner = serde_json::json!({"b": message("5").replace("MESSAGE", "XX")});
+        let text = serde_json::json!({"a": message(&inner.to_string())}).to_string();
+        let opened = open_encrypted(text.as_bytes(), &Nested).unwrap().unwrap();
+        assert_eq!(String::from_utf8(opened.text).unwrap(), "{\"a\":\"{\\\"b\\\":\\\"5\\\"}\"}");
     }
 
     #[test]

@@ -48,8 +48,18 @@ pub fn read_envelope(doc: &mut Doc<'_>, parts: &mut dyn Parts) -> Result<Head, S
     let mut head = Head::default();
     let mut seen = Seen::default();
     let start = doc.cursor.at();
-    let entered =
-        doc.record(&[], &|_| true, &mut |doc, _| members(doc, parts, &mut head, &mut seen), &mut |_, _| {})?;
+    // An envelope has no wrapper, but it may be encrypted whole.
+    let is_field = |key: &[u8]| key.contains(&b'.');
+    let mut siblings = Vec::new();
+    let entered = doc.record(
+        &[],
+        &is_field,
+        &mut |doc, _| members(doc, parts, &mut head, &mut seen),
+        &mut |key, raw| siblings.push((key.to_owned(), raw.to_vec())),
+    )?;
+    for (key, raw) in siblings {
+        parts.beside(&key, &raw, false);
+    }
     let fail = |at, message| Err(SyntaxError { at, message });
     match entered {
         Entered::Read => {}
@@ -234,7 +244,7 @@ fn time(
         Scalar::Null => return Ok(()),
         Scalar::Number(number) => whole_number(number),
         Scalar::Text(text) => text.decode().ok().and_then(|text| canonical_integer(&text)),
-        Scalar::Decrypted(text) => text.decode().ok().and_then(|text| whole_number(text.trim())),
+        Scalar::Decrypted(text) => text.decode().ok().and_then(|text| plain_integer(&text)),
         _ => None,
     };
     match ms.filter(|ms| parts.is_time(*ms)) {
@@ -244,17 +254,37 @@ fn time(
     Ok(())
 }
 
+/// A decrypted text that is a JSON number, bare or in a union, and nothing else.
+fn plain_integer(text: &str) -> Option<i64> {
+    let mut doc = Doc::new(text.as_bytes(), &[], 1);
+    let scalar = doc.scalar(&[]).ok()?;
+    match scalar {
+        Scalar::Number(number) if doc.cursor.at_end() => whole_number(number),
+        _ => None,
+    }
+}
+
 /// A number token as a 64-bit integer, when nothing is lost: `5`, `5.0`, `5e0`.
 pub fn whole_number(token: &str) -> Option<i64> {
     if let Ok(number) = token.parse::<i64>() {
         return Some(number);
     }
-    if !token.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) {
+    // By its digits: a double would round away what makes `1.00000000000000000001` no integer.
+    let (mantissa, exponent) = token.split_once(['e', 'E']).unwrap_or((token, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |whole| ("-", whole));
+    let mut digits = [whole, fraction].concat();
+    if digits.bytes().all(|digit| digit == b'0') {
+        return Some(0);
+    }
+    let point = whole.len() as i64 + exponent.parse::<i64>().ok().filter(|e| e.abs() < 1 << 32)?;
+    let point = usize::try_from(point).ok()?;
+    let behind = digits.split_off(point.min(digits.len()));
+    let missing = point - digits.len();
+    if !behind.bytes().all(|digit| digit == b'0') || missing > 20 {
         return None;
     }
-    let number = token.parse::<f64>().ok()?;
-    // Up to here every integer is exact in a double.
-    (number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0).then_some(number as i64)
+    format!("{sign}{digits}{}", "0".repeat(missing)).parse().ok()
 }
 
 /// A text that is just how an integer is written: no plus, no leading zeros, no blanks.
@@ -363,6 +393,20 @@ mod tests {
             ("5.0", Some(5)),
             ("5e2", Some(500)),
             ("5.5", None),
+            ("-0.0e-7", Some(0)),
+            ("0e99999999999", Some(0)),
+            ("1E+2", Some(100)),
+            ("1200e-2", Some(12)),
+            ("0.05e2", Some(5)),
+            ("0.05e1", None),
+            ("1.00000000000000000000001", None),
+            ("4503599627370497.25", None),
+            ("9007199254740993.0", Some(9_007_199_254_740_993)),
+            ("9.223372036854775807e18", Some(i64::MAX)),
+            ("-9223372036854775808.0", Some(i64::MIN)),
+            ("9223372036854775808.0", None),
+            ("1e99999999999", None),
+            ("1e-99999999999", None),
             ("9223372036854775808", None),
             ("1e30", None),
         ] {

@@ -6,7 +6,7 @@
 //! Values may stand one per line, pretty-printed, or both in one file. A frame is cut by its brackets
 //! and quotes alone; whether it is JSON is decided by who parses it. Where brackets or quotes cannot
 //! be right (a cut line, say), the value is given up and framing goes on at the next line that begins
-//! with `{`: one broken record costs itself, not its neighbours. Every stretch of text that is not
+//! with `{` or with an encrypted record: one broken record costs itself, not its neighbours. Every stretch of text that is not
 //! blank belongs to exactly one frame, so that what is framed can be counted.
 //!
 //! What can fail: the input itself (its fault passes through), and the caps on record size and depth
@@ -257,12 +257,12 @@ impl<R: Read> Framer<R> {
                 Scanned::Broken(reason) => scan.break_up(reason),
             }
         }
-        let end = match next_line_with_brace(&self.text, scan.at) {
+        let end = match next_start_of_record(&self.text, scan.at) {
             Some(end) => end,
             None if self.ended => self.text.len(),
             None => {
-                // The line break may be the last byte that is here.
-                scan.at = self.text.len().saturating_sub(1).max(start);
+                // What the last line begins with may not be here yet.
+                scan.at = self.text.len().saturating_sub(MAX_LINE_START).max(start);
                 self.scan = Some(scan);
                 return Ok(None);
             }
@@ -314,9 +314,18 @@ fn armor_may_start(text: &[u8], ended: bool) -> bool {
     text.starts_with(mark) || (!ended && mark.starts_with(text))
 }
 
-/// Start of the first line after `from` that begins with `{`.
-fn next_line_with_brace(text: &[u8], from: usize) -> Option<usize> {
-    memmem::find(text.get(from..)?, b"\n{").map(|at| from + at + 1)
+/// How a line begins with a record: in the clear, encrypted as a JSON string, or as bare armor.
+const LINE_STARTS: [&[u8]; 3] = [b"\n{", b"\n\"-----BEGIN PGP ", b"\n-----BEGIN PGP "];
+const MAX_LINE_START: usize = 17;
+
+/// Start of the first line after `from` that begins with a record.
+fn next_start_of_record(text: &[u8], from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    let begins = |at: &usize| {
+        let line = rest.get(*at..).unwrap_or_default();
+        LINE_STARTS.iter().any(|start| line.starts_with(start))
+    };
+    memchr::memchr_iter(b'\n', rest).find(begins).map(|at| from + at + 1)
 }
 
 impl Scan {
@@ -484,6 +493,16 @@ mod tests {
             ("{\"a\":[\n{\"c\":2}\n", &[("{\"a\":[\n", false), ("{\"c\":2}", true)]),
             ("{\"a\":1,\n{\"c\":2}\n", &[("{\"a\":1,\n", false), ("{\"c\":2}", true)]),
             ("{}\n{\"a\":1", &[("{}", true), ("{\"a\":1", false)]),
+            // cut lines before encrypted ones
+            (
+                "\"-----BEGIN PGP MESSAGE-----\\nab\n\"-----BEGIN PGP \"\n{\"a\":\"b\n\"-----BEGIN PGP x\"",
+                &[
+                    ("\"-----BEGIN PGP MESSAGE-----\\nab\n", false),
+                    ("\"-----BEGIN PGP \"", true),
+                    ("{\"a\":\"b\n", false),
+                    ("\"-----BEGIN PGP x\"", true),
+                ],
+            ),
             // what is not an object
             ("oops\n{}", &[("oops", false), ("{}", true)]),
             ("{},\n{}", &[("{}", true), (",", false), ("{}", true)]),
@@ -530,7 +549,7 @@ mod tests {
             parts in prop::collection::vec(prop::sample::select(vec![
                 "{\"a\":1}", "{\n \"b\": [ {} ,\n{ } ]\n}", "\n", "{\"s\":\"\\\\\\\"{}[\"}", "{\"cut\":[", "{\"cut\":\"x",
                 "oops", "[1]", "}", "\"t\"", "\u{feff}", "é", " ", "-----BEGIN PGP MESSAGE-----\nx\n-----END PGP MESSAGE-----",
-                "-----BEGIN", "\n{\"k\":\"v\"}\n", "\\", "\"", ",",
+                "-----BEGIN", "\n{\"k\":\"v\"}\n", "\n\"-----BEGIN PGP x\"", "\\", "\"", ",",
             ]), 0..30),
         ) {
             let text = parts.concat();

@@ -94,6 +94,8 @@ struct Shared {
 struct State {
     summary: Summary,
     stage: String,
+    /// The latest fault told, without its unit.
+    last_cause: Option<Fault>,
     talk: Box<dyn Write + Send>,
     results: Box<dyn Write + Send>,
 }
@@ -117,7 +119,8 @@ impl Reporter {
             && options.log_format == LogFormat::Text;
         let minutely = !bar && !options.quiet;
         let terminal = bar.then(|| Terminal::new(options.color));
-        let state = State { summary: Summary::default(), stage: "starting".into(), talk, results };
+        let state =
+            State { summary: Summary::default(), stage: "starting".into(), last_cause: None, talk, results };
         let shared =
             Arc::new(Shared { options, started: Instant::now(), state: Mutex::new(state), terminal });
         let version = env!("CARGO_PKG_VERSION");
@@ -185,7 +188,16 @@ impl EventSink for Reporter {
         if let Some(stage) = sentences::stage(&event) {
             state.stage = printable(&stage);
         }
-        let (level, text) = sentences::sentence(&event);
+        let (level, mut text) = sentences::sentence(&event);
+        if let Some(fault) = sentences::fault_of(&event) {
+            let cause = Fault { unit: None, ..fault.clone() };
+            let again = state.last_cause.as_ref() == Some(&cause);
+            // People read it once; machines get each line whole.
+            if again && self.shared.options.log_format == LogFormat::Text {
+                text = format!("{}: as above", fault.heading());
+            }
+            state.last_cause = Some(cause);
+        }
         let (name, fields) = json_lines::event_fields(&event);
         self.shared.say(&mut state, level, name, &text, fields);
         if let Some(terminal) = &self.shared.terminal {
@@ -263,7 +275,7 @@ fn now_ms() -> i64 {
 mod tests {
     use super::testing::sample_run;
     use super::*;
-    use crate::model::{FaultKind, Stage};
+    use crate::model::{FaultKind, Stage, Stream};
 
     #[derive(Clone, Default)]
     struct Paper(Arc<Mutex<Vec<u8>>>);
@@ -311,6 +323,27 @@ mod tests {
         ];
         assert_eq!(without_time(&talk), expected);
         assert!(results.iter().any(|line| line.starts_with("1 part archived: ")), "{results:?}");
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        for (log_format, second) in [
+            (LogFormat::Text, "error: failed to sign in for 1/survey: as above"),
+            (LogFormat::Json, "failed to sign in for 1/survey: HTTP 401; check the token"),
+        ] {
+            let talk = Paper::default();
+            let options = ReportOptions { log_format, quiet: true, ..ReportOptions::default() };
+            let reporter = Reporter::to_writers(options, Box::new(talk.clone()), Box::new(Paper::default()));
+            for stream in [Stream::WebSession, Stream::Survey] {
+                let fault =
+                    Fault::new(FaultKind::SignIn, Stage::SignIn, "HTTP 401").advise("check the token");
+                let fault = fault.of(format!("1/{stream}"));
+                reporter.emit(Event::StreamFailed { account: "1".into(), stream, fault });
+            }
+            let lines = talk.lines();
+            assert!(lines[0].contains("failed to sign in for 1/webSession: HTTP 401; check the token"));
+            assert!(lines[1].contains(second), "{lines:?}");
+        }
     }
 
     #[test]

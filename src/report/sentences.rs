@@ -2,7 +2,7 @@
 
 use super::figures::{bytes, counted};
 use super::summary::Summary;
-use crate::model::{Event, format_ms};
+use crate::model::{Event, Fault, format_ms};
 
 /// How much a sentence matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +75,16 @@ pub fn sentence(event: &Event) -> (Level, String) {
                 counted(*objects_deleted, "object")
             ),
         ),
+    }
+}
+
+/// The fault that an event tells of.
+pub fn fault_of(event: &Event) -> Option<&Fault> {
+    match event {
+        Event::StreamFailed { fault, .. }
+        | Event::PartFailed { fault, .. }
+        | Event::BatchFailed { fault, .. } => Some(fault),
+        _ => None,
     }
 }
 

@@ -48,6 +48,7 @@ pub fn summary_json(summary: &Summary) -> Value {
         "unknown_bodies": totals.unknown_bodies,
         "misdated": totals.misdated,
         "foreign_accounts": totals.foreign_accounts,
+        "salvaged": totals.salvaged,
         "bytes_written": totals.bytes_written,
         "objects": totals.objects,
         "retries": summary.retries,
@@ -74,7 +75,7 @@ mod tests {
                 "version": 1, "batches": 1, "parts": 1, "bytes_downloaded": 100, "bytes_json": 1000, "records": 10,
                 "rows": {"survey_answers": 1200, "surveys": 9},
                 "quarantined": 1, "mistyped": 2, "unknown_fields": 3, "unknown_bodies": 0, "misdated": 0,
-                "foreign_accounts": 0, "bytes_written": 400, "objects": 2, "retries": 1, "recovered_attempts": 0,
+                "foreign_accounts": 0, "salvaged": 0, "bytes_written": 400, "objects": 2, "retries": 1, "recovered_attempts": 0,
                 "failed": [
                     {
                         "unit": "stream", "name": "1/engagement", "kind": "forbidden", "stage": "list",

@@ -3,10 +3,13 @@
 use std::fmt::Write as _;
 
 use super::figures::{bytes, count, counted, seconds};
-use super::summary::Summary;
+use super::summary::{Failure, Summary};
+use crate::model::Fault;
 
-/// Failures named one by one at most; beyond, they are counted.
+/// Failures told at most, those alike as one; beyond, they are counted.
 const MAX_FAILURES: usize = 10;
+/// Units named of failures that are alike.
+const MAX_UNITS: usize = 4;
 
 /// The closing text of a run. `out` is the lake as given, for the query to paste.
 pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
@@ -22,26 +25,33 @@ pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
         text.push('\n');
     }
     let _ = writeln!(text, "{}", closing_line(summary));
-    for (number, what) in [
-        (totals.quarantined, "quarantined (unreadable; kept under _lp_archive/quarantine)"),
-        (totals.mistyped, "values that did not fit their column (kept in `extra`)"),
-        (totals.unknown_fields, "unknown fields (kept in `extra`)"),
-        (totals.unknown_bodies, "bodies of unknown type (kept in table unrecognized)"),
-        (totals.misdated, "rows with a date out of bounds (filed under their part's date)"),
-        (totals.foreign_accounts, "records that name another account (kept in `extra`)"),
+    for (number, one, many, what) in [
+        (
+            totals.quarantined,
+            "record",
+            "records",
+            "quarantined: unreadable, kept under _lp_archive/quarantine",
+        ),
+        (totals.salvaged, "damaged part", "damaged parts", "archived only as far as they can be read"),
+        (totals.mistyped, "value", "values", "did not fit the column, kept in `extra`"),
+        (totals.unknown_fields, "field", "fields", "without a column, kept in `extra`"),
+        (totals.unknown_bodies, "body", "bodies", "of unknown type, kept in the table unrecognized"),
+        (totals.misdated, "row", "rows", "with a date out of bounds, filed under the part's date"),
+        (totals.foreign_accounts, "record", "records", "of another account by name, kept all the same"),
     ] {
         if number > 0 {
-            let _ = writeln!(text, "  {} {what}", count(number));
+            let noun = if number == 1 { one } else { many };
+            let _ = writeln!(text, "  {} {noun} {what}", count(number));
         }
     }
     if !summary.failed.is_empty() {
         let _ = writeln!(text, "\nnot archived:");
-        for failure in summary.failed.iter().take(MAX_FAILURES) {
-            let _ = writeln!(text, "  {}", failure.fault);
+        let (told, more) = alike_as_one(&summary.failed);
+        for fault in told {
+            let _ = writeln!(text, "  {fault}");
         }
-        let more = summary.failed.len().saturating_sub(MAX_FAILURES);
         if more > 0 {
-            let _ = writeln!(text, "  … and {} more (--json names them all)", count(more as u64));
+            let _ = writeln!(text, "  … and {} more (--json names them all)", count(more));
         }
     }
     if let (Some(out), Some(table)) =
@@ -50,6 +60,32 @@ pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
         let _ = writeln!(text, "\nnext, in DuckDB:\n  {}", query(out, table));
     }
     text
+}
+
+/// Faults to tell, those that differ in their unit only as one (`failed to fetch A, B and 7 more: …`), and how
+/// many failures are left over.
+fn alike_as_one(failed: &[Failure]) -> (Vec<Fault>, u64) {
+    let mut groups: Vec<(Fault, Vec<String>)> = Vec::new();
+    let mut more = 0;
+    for failure in failed {
+        let mut fault = failure.fault.clone();
+        let unit = fault.unit.take();
+        if let Some((_, units)) = groups.iter_mut().find(|(known, _)| *known == fault) {
+            units.extend(unit);
+        } else if groups.len() < MAX_FAILURES {
+            groups.push((fault, unit.into_iter().collect()));
+        } else {
+            more += 1;
+        }
+    }
+    let told = groups.into_iter().map(|(fault, units)| match units.as_slice() {
+        [] => fault,
+        [first, .., last] if units.len() > MAX_UNITS => {
+            fault.of(format!("{first} … {last} ({} in all)", count(units.len() as u64)))
+        }
+        all => fault.of(all.join(", ")),
+    });
+    (told.collect(), more)
 }
 
 /// `12 parts archived in 2 batches: 1.2 MiB downloaded, 9.0 MiB of JSON, 1,234 records -> 400 KiB in 6 objects, 2.1 s`
@@ -91,7 +127,25 @@ pub fn query(out: &str, table: &str) -> String {
 mod tests {
     use super::super::testing::sample_run;
     use super::*;
-    use crate::model::{Event, Stream};
+    use crate::model::{Event, FaultKind, Stage, Stream};
+
+    #[test]
+    fn failures_alike_are_told_once() {
+        let told = |units: usize| {
+            let mut summary = Summary::default();
+            for unit in 0..units {
+                let fault = Fault::new(FaultKind::SignIn, Stage::SignIn, "HTTP 401").of(format!("1/s{unit}"));
+                summary.add(&Event::StreamFailed { account: "1".into(), stream: Stream::Survey, fault });
+            }
+            let other = Fault::new(FaultKind::Unavailable, Stage::List, "no answer").of("1/s0");
+            summary.add(&Event::StreamFailed { account: "1".into(), stream: Stream::Survey, fault: other });
+            summary_text(&summary, None).lines().skip(3).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let last = "  failed to list 1/s0: no answer";
+        assert_eq!(told(1), ["  failed to sign in for 1/s0: HTTP 401", last]);
+        assert_eq!(told(3), ["  failed to sign in for 1/s0, 1/s1, 1/s2: HTTP 401", last]);
+        assert_eq!(told(60), ["  failed to sign in for 1/s0 … 1/s59 (60 in all): HTTP 401", last]);
+    }
 
     #[test]
     fn a_run_with_losses() {
@@ -105,9 +159,9 @@ survey_answers  1,200
 surveys             9
 
 1 part archived: 100 B received, 1000 B of JSON, 10 records -> 400 B in 2 objects, in 2.1 s
-  1 quarantined (unreadable; kept under _lp_archive/quarantine)
-  2 values that did not fit their column (kept in `extra`)
-  3 unknown fields (kept in `extra`)
+  1 record quarantined: unreadable, kept under _lp_archive/quarantine
+  2 values did not fit the column, kept in `extra`
+  3 fields without a column, kept in `extra`
 
 not archived:
   failed to list 1/engagement: the service answers 403; have the data type enabled

@@ -26,7 +26,7 @@ use futures::future::{BoxFuture, ready};
 
 use self::found::{Candidate, Found, NAME_PATTERN};
 use super::{Listing, Source};
-use crate::model::{AccountId, Fault, FaultKind, Part, PartId, Payload, Stage, Stream, Window};
+use crate::model::{AccountId, Fault, FaultKind, Part, PartId, Payload, Stage, Stream, Wanted};
 
 /// Files up to this size are read into memory.
 const MAX_MEMORY_BYTES: u64 = 4 << 20;
@@ -137,10 +137,11 @@ impl Source for Folder {
         Box::pin(ready(Ok(Stream::ALL.into_iter().filter(|s| met.contains(s)).collect())))
     }
 
-    fn list(&self, stream: Stream, scopes: Window) -> BoxFuture<'_, Result<Listing, Fault>> {
+    fn list(&self, stream: Stream, wanted: Wanted) -> BoxFuture<'_, Result<Listing, Fault>> {
         let first = self.first_stream();
-        let wanted = |part: &&Part| part.id.stream == stream && scopes.contains(part.scope.start_ms);
-        let mut parts: Vec<Part> = self.parts.iter().filter(wanted).cloned().collect();
+        let is_wanted =
+            |part: &&Part| part.id.stream == stream && wanted.scopes.contains(part.scope.start_ms);
+        let mut parts: Vec<Part> = self.parts.iter().filter(is_wanted).cloned().collect();
         parts.sort_by(|a, b| (a.scope.start_ms, &a.id.name).cmp(&(b.scope.start_ms, &b.id.name)));
         // What belongs to no stream is told once, with the first.
         let entry_faults = self

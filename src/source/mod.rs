@@ -38,9 +38,9 @@ mod stand_in;
 
 use futures::future::BoxFuture;
 
-use crate::model::{AccountId, Fault, Part, Payload, Stream, Window};
+use crate::model::{AccountId, Fault, Part, Payload, Stream, Wanted};
 
-pub use data_access::DataAccess;
+pub use data_access::{DataAccess, read_listing};
 pub use folder::Folder;
 
 /// Lists and delivers the parts of one account.
@@ -50,12 +50,22 @@ pub trait Source: Send + Sync {
     /// The streams that this source delivers: the configured ones, else those it finds.
     fn streams(&self) -> BoxFuture<'_, Result<Vec<Stream>, Fault>>;
 
-    /// Every part of `stream` whose scope starts within `scopes`. A listing that is not whole is an
+    /// Every part of `stream` that is wanted. A listing that is not whole is an
     /// error, never a short list.
-    fn list(&self, stream: Stream, scopes: Window) -> BoxFuture<'_, Result<Listing, Fault>>;
+    fn list(&self, stream: Stream, wanted: Wanted) -> BoxFuture<'_, Result<Listing, Fault>>;
+
+    /// Whether a listing tells all that the service keeps, so that it proves coverage.
+    fn lists_all(&self) -> bool {
+        false
+    }
 
     /// The bytes of a listed part, whole and as received.
     fn fetch<'a>(&'a self, part: &'a Part) -> BoxFuture<'a, Result<Payload, Fault>>;
+
+    /// Whether the same part may arrive sound when it is fetched again. Not from a disk.
+    fn may_differ(&self) -> bool {
+        false
+    }
 }
 
 /// What a source has for a stream and window.

@@ -112,7 +112,7 @@ pub fn detect(mut doc: Doc<'_>, name: &str) -> Option<Detected> {
     let mut first = true;
     while let Ok(Some(key)) = doc.cursor.next_key(&mut first) {
         let start = doc.cursor.clone();
-        if !key.raw.eq_ignore_ascii_case(b"header") {
+        if !key.name().eq_ignore_ascii_case(b"header") {
             let key = key.decode_lossy().into_owned();
             if let Some(table) = Evidence::of_member(doc.clone()).table(&format!("{name} {key}")) {
                 return Some(Detected::Member(table, key));

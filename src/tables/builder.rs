@@ -240,8 +240,8 @@ impl TableBuilder {
         (0..self.rows())
             .map(|row| {
                 let own = own.and_then(|times| times.get(row));
-                match own.or_else(|| self.record_start.get(row)) {
-                    Some(ms) if in_bounds(ms, scope) => UtcDay::of_ms(ms),
+                match own.or_else(|| self.record_start.get(row)).map(UtcDay::of_ms) {
+                    Some(day) if in_bounds(day, scope) => day,
                     Some(_) => {
                         *misdated += 1;
                         UtcDay::of_ms(scope.start_ms)
@@ -253,8 +253,10 @@ impl TableBuilder {
     }
 }
 
-/// Whether a row's time may choose its partition: from 400 days before its scope to 2 days after it.
-fn in_bounds(ms: i64, scope: Scope) -> bool {
+/// Whether a row's date may choose its partition: from 400 days before its scope to 2 days after it.
+fn in_bounds(day: UtcDay, scope: Scope) -> bool {
     const DAY_MS: i64 = 86_400_000;
-    ms >= scope.start_ms.saturating_sub(400 * DAY_MS) && ms <= scope.end_ms.saturating_add(2 * DAY_MS)
+    let first = UtcDay::of_ms(scope.start_ms.saturating_sub(400 * DAY_MS));
+    let last = UtcDay::of_ms(scope.end_ms.saturating_add(2 * DAY_MS));
+    (first..=last).contains(&day)
 }

@@ -9,65 +9,91 @@
 //! the whole object unreadable to others, so it stands as its raw text: backslashes doubled, bad bytes
 //! as `\xNN`.
 
+use std::collections::HashMap;
+
 use crate::records::{Cursor, Kind, Path, SyntaxError, show_raw};
 
-/// What was not understood while a part was read.
+/// What was not understood while a part was read: what the figures of the summary and the ledger count.
+///
+/// Each counts once however much lies in it, and nothing is counted that is null where null is legal or
+/// that is part of an encryption (an attached public key). All of it is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Oddities {
+    /// Members whose key means nothing where they stand: of an envelope, a body, a header, an item or a
+    /// record in it; beside a union's branch; a repeated header, list or envelope member; a union branch of
+    /// unknown type. Inside bodies of unknown type nothing is counted.
     pub unknown_fields: u64,
+    /// Values of a known place that do not fit it: of another type, out of its range, not Unicode; a repeated
+    /// field that has a column; an item, body or element that is no record.
     pub mistyped: u64,
+    /// Bodies that are neither of a published type nor recognised by their fields.
     pub unknown_bodies: u64,
+    /// Rows whose own date is out of bounds and which lie under their part's date.
     pub misdated: u64,
+    /// Records whose `accountId` is not the account of their part.
     pub foreign_accounts: u64,
 }
 
 /// An `extra` object in the making.
 #[derive(Clone, Debug, Default)]
 pub struct Extra {
-    /// Members so far, without the braces.
-    members: String,
-    keys: Vec<String>,
+    members: Vec<(String, String)>,
 }
 
 impl Extra {
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.members.is_empty()
     }
 
     /// Adds a member; `raw` is a JSON value that was read before.
     pub fn add(&mut self, key: String, raw: &[u8]) {
-        let mut unique = key.clone();
-        let mut n = 1;
-        while self.keys.contains(&unique) {
-            n += 1;
-            unique = format!("{key}#{n}");
-        }
-        if !self.members.is_empty() {
-            self.members.push(',');
-        }
-        write_text(&unique, &mut self.members);
-        self.members.push(':');
-        self.members.push_str(&compact(raw));
-        self.keys.push(unique);
+        self.members.push((key, compact(raw)));
     }
 
     /// Appends the members of another object.
     pub fn append(&mut self, other: Extra) {
-        if !self.members.is_empty() && !other.members.is_empty() {
-            self.members.push(',');
-        }
-        self.members.push_str(&other.members);
-        self.keys.extend(other.keys);
+        self.members.extend(other.members);
     }
 
     /// The object's text, `None` without members; the builder is empty afterwards.
     pub fn take(&mut self) -> Option<String> {
-        if self.keys.is_empty() {
+        if self.members.is_empty() {
             return None;
         }
-        self.keys.clear();
-        Some(format!("{{{}}}", std::mem::take(&mut self.members)))
+        let mut text = String::from("{");
+        // How often a key was met: one object may bring many thousands of them.
+        let mut met: HashMap<String, u64> = HashMap::with_capacity(self.members.len());
+        for (key, value) in self.members.drain(..) {
+            let key = unique(key, &mut met);
+            if text.len() > 1 {
+                text.push(',');
+            }
+            write_text(&key, &mut text);
+            text.push(':');
+            text.push_str(&value);
+        }
+        text.push('}');
+        Some(text)
     }
+}
+
+/// The key itself, or with the first number behind it that makes it unlike all before.
+fn unique(key: String, met: &mut HashMap<String, u64>) -> String {
+    let Some(count) = met.get_mut(&key) else {
+        met.insert(key.clone(), 1);
+        return key;
+    };
+    let mut n = *count;
+    let numbered = loop {
+        n += 1;
+        let numbered = format!("{key}#{n}");
+        if !met.contains_key(&numbered) {
+            break numbered;
+        }
+    };
+    met.insert(key, n);
+    met.insert(numbered.clone(), 1);
+    numbered
 }
 
 /// Where the reader stands and what it met that has no column.
@@ -108,9 +134,15 @@ impl Notes {
 
 /// A JSON value without blanks between its tokens, in valid UTF-8, every string valid Unicode.
 pub fn compact(raw: &[u8]) -> String {
+    compact_opened(raw, &|_| false)
+}
+
+/// As [`compact`]; strings that were decrypted (told by the offset of their opening quote in `raw`) stand
+/// as the object or array that they hold.
+pub fn compact_opened(raw: &[u8], is_decrypted: &dyn Fn(usize) -> bool) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut cursor = Cursor::new(raw, usize::MAX);
-    if write_compact(&mut cursor, &mut out).is_err() {
+    if write_compact(&mut cursor, is_decrypted, &mut out).is_err() {
         // Whoever hands over a value has read it before; should it not be JSON, keep it as text.
         out.clear();
         write_text(&show_raw(raw), &mut out);
@@ -118,7 +150,11 @@ pub fn compact(raw: &[u8]) -> String {
     out
 }
 
-fn write_compact(cursor: &mut Cursor<'_>, out: &mut String) -> Result<(), SyntaxError> {
+fn write_compact(
+    cursor: &mut Cursor<'_>,
+    is_decrypted: &dyn Fn(usize) -> bool,
+    out: &mut String,
+) -> Result<(), SyntaxError> {
     // True for an object; the stack bounds depth by the input's size, not by the thread's.
     let mut open: Vec<bool> = Vec::new();
     let mut first = true;
@@ -136,7 +172,13 @@ fn write_compact(cursor: &mut Cursor<'_>, out: &mut String) -> Result<(), Syntax
                 open.push(false);
                 first = true;
             }
-            Kind::String => write_token(cursor.string()?, out),
+            Kind::String => {
+                let token = cursor.string()?;
+                match is_decrypted(token.at).then(|| container_in(token)).flatten() {
+                    Some(json) => out.push_str(&json),
+                    None => write_token(token, out),
+                }
+            }
             Kind::Number => out.push_str(cursor.number()?),
             Kind::Boolean => out.push_str(if cursor.boolean()? { "true" } else { "false" }),
             Kind::Null => {
@@ -174,6 +216,15 @@ fn write_compact(cursor: &mut Cursor<'_>, out: &mut String) -> Result<(), Syntax
             first = false;
         }
     }
+}
+
+/// The object or array that a string holds as its text.
+fn container_in(token: crate::records::Text<'_>) -> Option<String> {
+    let plain = token.decode().ok()?;
+    let mut cursor = Cursor::new(plain.as_bytes(), usize::MAX);
+    let is_container = matches!(cursor.kind(), Ok(Kind::Object | Kind::Array));
+    let is_whole = is_container && cursor.skip_value().is_ok() && cursor.at_end();
+    is_whole.then(|| compact(plain.as_bytes()))
 }
 
 fn write_token(token: crate::records::Text<'_>, out: &mut String) {
@@ -222,12 +273,30 @@ mod tests {
     }
 
     #[test]
+    fn many_unknown_and_repeated_keys_cost_no_more_than_their_number() {
+        let mut extra = Extra::default();
+        for n in 0..100_000 {
+            extra.add(format!("k{n}"), b"1");
+            extra.add("again".into(), b"2");
+        }
+        let text = extra.take().unwrap();
+        assert!(text.contains("\"again#100000\":2") && text.contains("\"k99999\":1"));
+    }
+
+    #[test]
     fn keys_are_unique() {
         let mut extra = Extra::default();
         extra.add("a".into(), b"1");
         extra.add("a".into(), b"2");
         extra.add("q\"".into(), b"3");
         assert_eq!(extra.take().unwrap(), "{\"a\":1,\"a#2\":2,\"q\\\"\":3}");
+        let mut above = Extra::default();
+        for (key, raw) in [("a", "1"), ("a#2", "2"), ("$.x", "3")] {
+            extra.add(key.into(), raw.as_bytes());
+            above.add(key.into(), raw.as_bytes());
+        }
+        extra.append(above);
+        assert_eq!(extra.take().unwrap(), "{\"a\":1,\"a#2\":2,\"$.x\":3,\"a#3\":1,\"a#2#2\":2,\"$.x#2\":3}");
         assert_eq!(extra.take(), None);
     }
 }

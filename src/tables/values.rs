@@ -6,7 +6,7 @@
 
 use super::columns::{Column, List, Struct, UnionColumns};
 use super::declare::{Field, Kind, Record, Union};
-use super::extra::{Notes, compact};
+use super::extra::{Notes, compact, compact_opened};
 use crate::records::{
     Cursor, Doc, Entered, Scalar, Step, SyntaxError, Text, canonical_integer, short_name, whole_number,
 };
@@ -14,10 +14,10 @@ use crate::records::{
 /// Enums of the service, which may come wrapped by their short names.
 const ENUMS: &[&str] = &["ControlGroupEnum", "ConversationType", "DeviceType", "DataTypeEnum"];
 
-/// Times from year 1 to 9999: others overflow in what reads the lake, and one of them would make a
-/// whole file unreadable.
+/// Times from 1900 to 9999: later ones overflow in what reads the lake, and Spark 3 refuses earlier ones
+/// (`spark.sql.parquet.datetimeRebaseModeInRead`); a single one would make a whole file unreadable.
 pub fn is_time(ms: i64) -> bool {
-    (-62_135_596_800_000..253_402_300_800_000).contains(&ms)
+    (-2_208_988_800_000..253_402_300_800_000).contains(&ms)
 }
 
 /// Reads the fields of a record into the columns of `into`, up to and including the closing brace.
@@ -127,13 +127,32 @@ fn value(doc: &mut Doc<'_>, column: &mut Column, kind: Kind, notes: &mut Notes) 
     doc.cursor.skip_space();
     let start = doc.cursor.at();
     let scalar = doc.scalar(ENUMS)?;
-    if !store(&scalar, column) {
+    let stored = match &scalar {
+        Scalar::Null => false,
+        Scalar::Decrypted(text) if !matches!(column, Column::Text(_)) => store_plain(*text, column),
+        scalar => store(scalar, column),
+    };
+    if !stored {
         column.push_null();
         if scalar != Scalar::Null {
             notes.misfit(doc.cursor.since(start));
         }
     }
     Ok(())
+}
+
+/// Appends what a decrypted text says as JSON (a scalar, bare or in a union), if it fits.
+fn store_plain(text: Text<'_>, column: &mut Column) -> bool {
+    let Ok(plain) = text.decode() else { return false };
+    let mut doc = Doc::new(plain.as_bytes(), &[], 2);
+    match doc.scalar(ENUMS) {
+        Ok(Scalar::Null) if doc.cursor.at_end() => {
+            column.push_null();
+            true
+        }
+        Ok(scalar) if doc.cursor.at_end() => store(&scalar, column),
+        _ => false,
+    }
 }
 
 /// Appends a scalar if it fits.
@@ -162,11 +181,6 @@ fn store(scalar: &Scalar<'_>, column: &mut Column) -> bool {
         Column::Boolean(..) => {
             let value = match scalar {
                 Scalar::Boolean(value) => Some(*value),
-                Scalar::Decrypted(text) => match text.decode().as_deref().map(str::trim) {
-                    Ok("true") => Some(true),
-                    Ok("false") => Some(false),
-                    _ => None,
-                },
                 _ => None,
             };
             push(value, |value| column.push_boolean(value))
@@ -183,33 +197,22 @@ fn integer(scalar: &Scalar<'_>) -> Option<i64> {
     match scalar {
         Scalar::Number(number) => whole_number(number),
         Scalar::Text(text) => canonical_integer(&text.decode().ok()?),
-        Scalar::Decrypted(text) => whole_number(as_number(text.decode().ok()?.trim())?),
         _ => None,
     }
 }
 
 fn number(scalar: &Scalar<'_>) -> Option<f64> {
-    let decoded;
-    let token = match scalar {
-        Scalar::Number(number) => number,
-        Scalar::Decrypted(text) => {
-            decoded = text.decode().ok()?;
-            as_number(decoded.trim())?
-        }
-        _ => return None,
-    };
+    let Scalar::Number(token) = scalar else { return None };
     let number = token.parse::<f64>().ok().filter(|number| number.is_finite())?;
     let is_integer = !token.bytes().any(|b| matches!(b, b'.' | b'e' | b'E'));
+    let mantissa = token.split(['e', 'E']).next().unwrap_or_default();
+    if number == 0.0 && mantissa.bytes().any(|b| matches!(b, b'1'..=b'9')) {
+        // Too small for a double.
+        return None;
+    }
     // Beyond 2^53 not every integer is a double.
-    let exact = !is_integer || number.abs() < 9_007_199_254_740_992.0 || format!("{number:.0}") == token;
+    let exact = !is_integer || number.abs() < 9_007_199_254_740_992.0 || format!("{number:.0}") == *token;
     exact.then_some(number)
-}
-
-/// The text, if it is a JSON number and nothing else.
-fn as_number(text: &str) -> Option<&str> {
-    let mut cursor = Cursor::new(text.as_bytes(), 1);
-    cursor.number().ok()?;
-    cursor.at_end().then_some(text)
 }
 
 /// A value as JSON text, `None` for null. A decrypted text that is JSON stands as JSON.
@@ -227,7 +230,7 @@ pub fn json_value(doc: &mut Doc<'_>) -> Result<Option<String>, SyntaxError> {
             });
             Some(plain.map_or_else(|| compact(raw), |plain| compact(plain.as_bytes())))
         }
-        _ => Some(compact(raw)),
+        _ => Some(compact_opened(raw, &|quote| doc.is_decrypted_at(start + quote))),
     })
 }
 
@@ -351,7 +354,7 @@ fn branch_of_fields(mut doc: Doc<'_>, union: &Union) -> Option<usize> {
     let mut first = true;
     while let Ok(Some(key)) = doc.cursor.next_key(&mut first) {
         for (count, branch) in known.iter_mut().zip(union.branches) {
-            *count += usize::from(has_field(branch.record, key.raw));
+            *count += usize::from(has_field(branch.record, &key.name()));
         }
         doc.cursor.skip_value().ok()?;
     }

@@ -9,14 +9,26 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod convert;
+mod crash;
 mod decode;
 mod demo;
+mod fault_matrix;
+mod fuzz;
 mod gnupg;
 mod lake;
+mod memory;
 mod oddities;
+mod place;
 mod plan_schema_config;
 mod program;
 mod records;
+mod redo;
+mod s3;
+mod s3_server;
+mod salvage;
+mod secrets;
 mod sign_in;
 mod stand_in;
+mod status;
 mod sync;
+mod verify;

@@ -66,6 +66,26 @@ fn plan_tells_the_batches_and_writes_nothing() {
 }
 
 #[test]
+fn a_plan_that_cannot_be_kept_is_told() {
+    let scene = Scene::new(StandInOptions::default(), Method::Bearer);
+    let planned = scene.run("plan", &[]).exits(0);
+    let mut batch: Value = serde_json::from_str(planned.stdout.lines().next().unwrap()).unwrap();
+    let file = scene.folder.path().join("batch.jsonl");
+    let parts = batch["parts"].as_array().unwrap().len() as u64;
+    batch["parts"].as_array_mut().unwrap().push("Gone.1.2.part-00000-0".into());
+    for archived in [parts, 0] {
+        fs::write(&file, batch.to_string()).unwrap();
+        let summary = scene.sync(&["--batches", file.to_str().unwrap()]).exits(3).summary();
+        assert_eq!(summary["parts"], archived, "{summary}");
+        let failed = summary["failed"].as_array().unwrap();
+        assert_eq!((failed.len(), &failed[0]["kind"]), (1, &"gone".into()), "{summary}");
+    }
+    batch["account"] = "other".into();
+    fs::write(&file, batch.to_string()).unwrap();
+    scene.sync(&["--batches", file.to_str().unwrap()]).exits(2);
+}
+
+#[test]
 fn schema_tells_every_table() {
     let text = lp(&["schema"]).exits(0).stdout;
     let json: Value = serde_json::from_str(&lp(&["schema", "--json"]).exits(0).stdout).unwrap();

@@ -71,6 +71,23 @@ fn listings_that_grow_and_shrink_take_nothing_away() {
 }
 
 #[test]
+fn a_part_that_was_made_long_after_its_scope_is_archived() {
+    let scene = Scene::new(StandInOptions::default(), Method::Bearer);
+    let mut late = read_folder(&scene.inputs).unwrap().swap_remove(0);
+    let months = 90 * 86_400_000;
+    late.scope.start_ms -= months;
+    late.scope.end_ms -= months;
+    late.name =
+        format!("{}.{}.{}.part-00000-0", late.stream.file_prefix(), late.scope.start_ms, late.scope.end_ms);
+    scene.service.set_files(vec![late]);
+    let summary = scene.sync(&[]).exits(0).summary();
+    assert_eq!(summary["parts"], 1, "{summary}");
+    // With a bound on scopes it is not wanted.
+    let bounded = scene.sync(&["--from", "2026-01-01"]).exits(0).summary();
+    assert_eq!(bounded["parts"], 0, "{bounded}");
+}
+
+#[test]
 fn every_listing_quirk_is_taken() {
     let base = Quirks::default();
     let quirks = [
@@ -116,8 +133,10 @@ fn published_listings_are_understood() {
     scene.service.set_faults(faults);
     let planned = scene.run("plan", &[]).exits(0).stdout;
     assert_eq!(planned.matches("\"Agent.").count(), 5, "five parts of agent activity: {planned}");
-    // The other listings tell hours of 2016, which are outside of the window.
-    assert_eq!(planned.matches("\"WebSession.").count(), 0, "{planned}");
+    // The other listings tell hours of 2016: wanted as long as they are listed, but not within --from.
+    assert_eq!(planned.matches("\"WebSession.").count(), 2, "{planned}");
+    let bounded = scene.run("plan", &["--from", "2026-01-01"]).exits(0).stdout;
+    assert_eq!(bounded.matches("\"WebSession.").count(), 0, "{bounded}");
 }
 
 #[test]

@@ -75,14 +75,21 @@ class Gpg:
         return self.opened[message]
 
 
+def holds(value, mark):
+    """Whether a string, bare or in a union, holds the mark."""
+    if isinstance(value, dict) and list(value) == ["string"]:
+        value = value["string"]
+    return isinstance(value, str) and mark in value
+
+
 def decrypted(value, gpg):
     """The same value with every PGP message opened and every attached public key dropped."""
     if isinstance(value, dict):
-        encrypted = any(isinstance(v, str) and MESSAGE in v for v in value.values())
+        encrypted = any(holds(v, MESSAGE) for v in value.values())
         return {
             k: decrypted(v, gpg)
             for k, v in value.items()
-            if not (encrypted and isinstance(v, str) and PUBLIC_KEY in v and MESSAGE not in v)
+            if not (encrypted and holds(v, PUBLIC_KEY) and not holds(v, MESSAGE))
         }
     if isinstance(value, list):
         return [decrypted(v, gpg) for v in value]

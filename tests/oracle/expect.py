@@ -14,8 +14,8 @@ from mapping import (AGENT_IDS, BODIES, BOOL, DOUBLE, GEO, INT, JSON, LONG, NAME
 
 PRIMITIVES = {"string", "long", "int", "double", "float", "boolean", "bytes", "enum", "array", "map", "null"}
 DAY_MS = 86_400_000
-#: years 1 to 9999: readers refuse whole files for the sake of one time beyond
-READABLE_TIMES = range(-62_135_596_800_000, 253_402_300_800_000)
+#: years 1900 to 9999: readers refuse whole files for the sake of one time beyond
+READABLE_TIMES = range(-2_208_988_800_000, 253_402_300_800_000)
 
 
 @dataclass
@@ -325,7 +325,7 @@ ANY = object()
 def partition(row, start_ms, end_ms):
     """UTC day of the row's own time, or of the scope's start where that is out of bounds."""
     time = row.time if isinstance(row.time, int) else start_ms
-    if not start_ms - 400 * DAY_MS <= time <= end_ms + 2 * DAY_MS:
+    if not (start_ms - 400 * DAY_MS) // DAY_MS <= time // DAY_MS <= (end_ms + 2 * DAY_MS) // DAY_MS:
         time = start_ms
     return time // DAY_MS
 

@@ -114,9 +114,10 @@ pub(super) fn is_binary(head: &[u8]) -> bool {
 /// The fault of a whole file for an error that came through these readers.
 pub(super) fn fault_of(error: DecryptError) -> Fault {
     let (kind, advice) = match error {
-        DecryptError::KeyMissing { .. } => {
-            (FaultKind::KeyMissing, Some("add the key to [account.pgp] key_files, then run again"))
-        }
+        DecryptError::KeyMissing { .. } => (
+            FaultKind::KeyMissing,
+            Some("add the key to [account.pgp] key_files (or --pgp-key), then run again"),
+        ),
         DecryptError::Unprotected => (FaultKind::Unprotected, None),
         DecryptError::TooLarge { .. } => (FaultKind::CapExceeded, None),
         DecryptError::Damaged(_) => (FaultKind::Damaged, Some("fetch the part again")),

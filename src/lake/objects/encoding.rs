@@ -6,9 +6,9 @@ use std::sync::{Arc, MutexGuard};
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 
-use super::super::lock;
 use super::super::parquet::{append_row_group, close_writer};
 use super::super::store::Upload;
+use super::super::{fail_point, hexadecimal, lock};
 use super::{Object, Objects, Phase, State, Work};
 use crate::model::Fault;
 
@@ -72,6 +72,7 @@ impl Objects {
                 }
                 let upload = Arc::new(self.store.begin_upload(&object.path)?);
                 state.upload = Some(upload.clone());
+                fail_point("upload");
                 if let Some(id) = upload.id() {
                     self.note.name_upload(&object.path, id)?;
                 }
@@ -80,6 +81,7 @@ impl Objects {
         };
         let reserved = (upload, state.pieces, state.uploaded);
         state.pieces += pieces.len();
+        pieces.iter().for_each(|piece| state.hash.update(piece));
         state.uploaded += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         Ok(reserved)
     }
@@ -94,6 +96,7 @@ impl Objects {
         for (index, piece) in (first..).zip(pieces) {
             let bytes = piece.len() as u64;
             self.store.put_piece(upload, index, offset, piece)?;
+            fail_point("piece");
             offset += bytes;
         }
         Ok(())
@@ -117,9 +120,11 @@ impl Objects {
             let (upload, first, offset) = self.reserve(object, &mut state, &pieces)?;
             self.put_pieces(&upload, first, offset, pieces)?;
         } else {
+            state.hash.update(&rest);
             self.waiting.fetch_add(rest.len(), Ordering::Relaxed);
             state.tail = Some(rest);
         }
+        state.sha256 = hexadecimal(state.hash.clone().finish().as_ref());
         state.broken = false;
         state.phase = Phase::Finished;
         self.count(&mut state);

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
+use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use parquet::file::metadata::KeyValue;
 
@@ -98,6 +99,9 @@ struct State {
     /// A finished small object.
     tail: Option<Bytes>,
     size: u64,
+    /// Over the bytes in their order; `sha256` once the object is finished.
+    hash: Context,
+    sha256: String,
     rows: u64,
     /// Something may be visible at its path.
     attempted: bool,
@@ -297,6 +301,8 @@ impl State {
             uploaded: 0,
             tail: None,
             size: 0,
+            hash: Context::new(&SHA256),
+            sha256: String::new(),
             rows: 0,
             attempted: false,
             broken: false,

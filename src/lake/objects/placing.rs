@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::super::lock;
 use super::super::parquet::TableShape;
+use super::super::{fail_point, lock};
 use super::{Object, Objects, Phase};
 use crate::model::{Fault, FaultKind, Stage, UtcDay};
 
@@ -19,6 +19,8 @@ pub(in crate::lake) struct Placed {
     pub date: UtcDay,
     pub rows: u64,
     pub bytes: u64,
+    /// In hexadecimal.
+    pub sha256: String,
 }
 
 impl Objects {
@@ -52,6 +54,7 @@ impl Objects {
                 date: object.date,
                 rows: state.rows,
                 bytes: state.size,
+                sha256: state.sha256.clone(),
             });
         }
         placed.sort_by(|a, b| a.path.cmp(&b.path));
@@ -108,11 +111,13 @@ impl Objects {
             return Ok(());
         }
         state.attempted = true;
+        fail_point("object");
         match (&state.upload, &state.tail) {
             (Some(upload), _) => self.store.complete(upload, &object.path)?,
             (None, Some(tail)) => self.store.put(&object.path, tail.clone())?,
             (None, None) => return Ok(()),
         }
+        fail_point("placed");
         let found = self.store.size(&object.path)?;
         if found != Some(state.size) {
             let message = format!("{} bytes were sent, but the store holds {found:?}", state.size);

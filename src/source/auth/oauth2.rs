@@ -42,7 +42,15 @@ pub(in crate::source) struct Oauth2 {
     transport: Arc<Transport>,
     retry: RetryOptions,
     events: Arc<dyn EventSink>,
-    held: Mutex<Option<Token>>,
+    held: Mutex<Held>,
+}
+
+/// What the token endpoint gave.
+#[derive(Default)]
+struct Held {
+    token: Option<Token>,
+    /// Credentials that were refused once are refused again: the other requests need not ask anew.
+    refusal: Option<Fault>,
 }
 
 struct Token {
@@ -70,13 +78,13 @@ impl Oauth2 {
         retry: RetryOptions,
         events: Arc<dyn EventSink>,
     ) -> Oauth2 {
-        Oauth2 { client_id, client_secret, place, transport, retry, events, held: Mutex::new(None) }
+        Oauth2 { client_id, client_secret, place, transport, retry, events, held: Mutex::default() }
     }
 
     /// A token that is still good for a while, and is not the `refused` one.
     pub(super) async fn token(&self, refused: Option<&str>) -> Result<Arc<str>, Failure> {
         let mut held = self.held.lock().await;
-        if let Some(token) = held.as_ref() {
+        if let Some(token) = &held.token {
             let good = match refused {
                 // Another request may have renewed it in the meantime.
                 Some(refused) => *token.text != *refused,
@@ -86,10 +94,20 @@ impl Oauth2 {
                 return Ok(token.text.clone());
             }
         }
-        let token = self.ask().await?;
-        let text = token.text.clone();
-        *held = Some(token);
-        Ok(text)
+        if let Some(refusal) = &held.refusal {
+            return Err(refusal.clone().into());
+        }
+        match self.ask().await {
+            Ok(token) => {
+                let text = token.text.clone();
+                held.token = Some(token);
+                Ok(text)
+            }
+            Err(failure) => {
+                held.refusal = Some(failure.fault.clone()).filter(|fault| fault.kind == FaultKind::SignIn);
+                Err(failure)
+            }
+        }
     }
 
     pub(super) fn secrets(&self) -> [&str; 2] {

@@ -116,7 +116,12 @@ impl<'a> Gathering<'a> {
             return Ok(());
         }
         // A documentation page prints the object twice, one after the other: all of them count.
-        for root in serde_json::Deserializer::from_slice(body).into_iter::<Root>() {
+        for root in serde_json::Deserializer::from_slice(body).into_iter::<&RawValue>() {
+            let root = root.map_err(|e| bad_json(&e))?.get();
+            if !root.starts_with('{') {
+                return Err(bad("the JSON is not an object"));
+            }
+            let root: serde_json::Result<Root> = serde_json::from_str(root);
             let files = root.map_err(|e| bad_json(&e))?.files;
             let files = files.ok_or_else(|| bad("it has no dataAccessFiles"))?;
             for entry in entries(files, &mut |id| self.note_id(id))? {
@@ -173,6 +178,9 @@ impl<'a> Gathering<'a> {
 
     /// The part of an entry; `None` when its scope starts outside of the window.
     fn part(&self, entry: &RawValue, url: &Url) -> Result<Option<Part>, Fault> {
+        if !entry.get().starts_with('{') {
+            return Err(self.unusable("", FaultKind::BadListing, "it is no object"));
+        }
         let entry: Entry = serde_json::from_str(entry.get())
             .map_err(|e| self.unusable("", FaultKind::BadListing, &format!("it is no entry ({e})")))?;
         let Some(listed) = entry.name.as_deref() else {
@@ -210,6 +218,21 @@ impl<'a> Gathering<'a> {
             .of(unit)
             .advise("it is left out and the other entries go on: report it to LivePerson")
     }
+}
+
+/// Reads one listing's body alone, all scopes of it, as a service at `base_url` gave it.
+///
+/// # Errors
+/// `Config`: a base URL or account that cannot be; `BadListing`: a body that is no listing.
+pub fn read_listing(base_url: &str, account: &str, stream: Stream, body: &[u8]) -> Result<Listing, Fault> {
+    let config = |why: String| Fault::new(FaultKind::Config, Stage::Configure, why);
+    let origins = Origins::new(base_url)?;
+    let account = AccountId::parse(account).map_err(config)?;
+    let url = Url::parse(base_url).map_err(|e| config(e.to_string()))?;
+    let ever = Window { from_ms: i64::MIN, to_ms: i64::MAX };
+    let mut gathering = Gathering::new(&account, stream, ever, &origins);
+    gathering.add(body, &url)?;
+    Ok(gathering.finish())
 }
 
 /// The streams that a base resource links to, in our own order.
@@ -250,6 +273,10 @@ fn check_listing(body: &[u8]) -> Result<bool, Fault> {
 fn entries<'a>(files: &'a RawValue, note_id: &mut dyn FnMut(&str)) -> Result<Vec<&'a RawValue>, Fault> {
     if is_nothing(files) {
         return Ok(Vec::new());
+    }
+    // An array would be taken for the values of the fields, in order, and pass for an empty listing.
+    if !files.get().starts_with('{') {
+        return Err(bad("dataAccessFiles is not an object"));
     }
     let files: Files = serde_json::from_str(files.get()).map_err(|e| bad_json(&e))?;
     if let Some(id) = files.id {

@@ -22,6 +22,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::Semaphore;
 use url::Url;
 
+pub use self::listing::read_listing;
 use self::listing::{Gathering, linked_streams};
 use self::requests::{Answer, Ask, Requests, Retries};
 use self::slices::{Slice, slices};
@@ -32,7 +33,7 @@ use super::receive::{Beyond, Room};
 use super::retry::{Cause, Failure};
 use super::{Listing, Source};
 use crate::model::{
-    AccountId, EventSink, Fault, FaultKind, Part, Payload, ServiceOptions, Stage, Stream, Window,
+    AccountId, EventSink, Fault, FaultKind, Part, Payload, ServiceOptions, Stage, Stream, Wanted,
 };
 
 /// One account at the service.
@@ -86,13 +87,14 @@ impl DataAccess {
         }
     }
 
-    async fn list_all(&self, stream: Stream, scopes: Window) -> Result<Listing, Fault> {
+    async fn list_all(&self, stream: Stream, wanted: Wanted) -> Result<Listing, Fault> {
         let unit = format!("{}/{stream}", self.account);
+        let Wanted { generated_from_ms, scopes } = wanted;
         let mut gathering = Gathering::new(&self.account, stream, scopes, &self.requests.origins);
         if scopes.from_ms >= scopes.to_ms {
             return Ok(gathering.finish());
         }
-        let slices = slices(scopes.from_ms, Utc::now().timestamp_millis());
+        let slices = slices(generated_from_ms, Utc::now().timestamp_millis());
         let mut pages =
             stream::iter(slices).map(|slice| self.list_slice(stream, slice)).buffered(self.max_requests);
         while let Some(bodies) = pages.try_next().await.map_err(|fault| fault.of(&unit))? {
@@ -198,12 +200,20 @@ impl Source for DataAccess {
         })
     }
 
-    fn list(&self, stream: Stream, scopes: Window) -> BoxFuture<'_, Result<Listing, Fault>> {
-        Box::pin(self.list_all(stream, scopes))
+    fn list(&self, stream: Stream, wanted: Wanted) -> BoxFuture<'_, Result<Listing, Fault>> {
+        Box::pin(self.list_all(stream, wanted))
+    }
+
+    fn lists_all(&self) -> bool {
+        true
     }
 
     fn fetch<'a>(&'a self, part: &'a Part) -> BoxFuture<'a, Result<Payload, Fault>> {
         Box::pin(self.fetch_part(part))
+    }
+
+    fn may_differ(&self) -> bool {
+        true
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{AuthOptions, Event, PartId, RetryOptions, Scope, Secret};
+use crate::model::{AuthOptions, Event, PartId, RetryOptions, Scope, Secret, Window};
 use crate::source::stand_in::{Asked, Reply, StandIn, reply, serve};
 
 const HOUR: i64 = 3_600_000;
@@ -360,7 +360,10 @@ async fn listed(
     scopes: Window,
 ) -> (Result<Listing, Fault>, StandIn) {
     let stand_in = serve(answer).await;
-    let listing = source(&stand_in).0.list(Stream::WebSession, scopes).await;
+    let listing = source(&stand_in)
+        .0
+        .list(Stream::WebSession, Wanted { generated_from_ms: scopes.from_ms, scopes })
+        .await;
     (listing, stand_in)
 }
 

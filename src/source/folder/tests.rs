@@ -1,6 +1,6 @@
 use super::found::recognise;
 use super::*;
-use crate::model::Scope;
+use crate::model::{Scope, Window};
 
 const SURVEY: &str = "Survey.10.20.part-00000-0";
 const EVER: Window = Window { from_ms: 0, to_ms: i64::MAX };
@@ -17,7 +17,7 @@ fn put(folder: &Path, name: &str, content: &str) -> PathBuf {
 }
 
 async fn list(folder: &Folder, stream: Stream) -> Listing {
-    folder.list(stream, EVER).await.unwrap()
+    folder.list(stream, Wanted { generated_from_ms: i64::MIN, scopes: EVER }).await.unwrap()
 }
 
 #[test]
@@ -60,7 +60,13 @@ async fn folders_are_walked() {
     assert_eq!(list(&folder, Stream::AgentActivity).await.warnings.len(), 1);
     assert!(surveys.warnings.is_empty(), "told once");
     assert_eq!(folder.skipped(), if cfg!(unix) { 2 } else { 1 });
-    let within = folder.list(Stream::Survey, Window { from_ms: 2, to_ms: 11 }).await.unwrap();
+    let within = folder
+        .list(
+            Stream::Survey,
+            Wanted { generated_from_ms: i64::MIN, scopes: Window { from_ms: 2, to_ms: 11 } },
+        )
+        .await
+        .unwrap();
     assert_eq!(within.parts.len(), 1);
     let payload = folder.fetch(&surveys.parts[0]).await.unwrap();
     assert!(matches!(payload, Payload::Memory(bytes) if bytes == "three"));

@@ -222,3 +222,18 @@ proptest::proptest! {
         }
     }
 }
+
+/// Arrays must not pass for objects: an empty listing would prove coverage that is not there.
+#[test]
+fn arrays_are_no_listings() {
+    for body in [
+        r#"{"dataAccessFiles":[[[1]]]}"#,
+        r#"{"dataAccessFiles":["1",null]}"#,
+        r#"[{"dataAccessFiles":{}}]"#,
+        r#"[null]"#,
+        "[]",
+    ] {
+        assert_eq!(read(Stream::Survey, EVER, &[body]).unwrap_err().kind, FaultKind::BadListing, "{body}");
+    }
+    assert_eq!(agent(r#"[["Agent.1461387600000.1461391200000.part-00001-0"]]"#).entry_faults.len(), 1);
+}

@@ -6,6 +6,9 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::super::*;
 use crate::model::{Scope, Stream};
 
+#[path = "union_tests.rs"]
+mod unions;
+
 const AGENT: &str = r#"{"dataType":{"com.liveperson.dataaccess.DataTypeEnum":"AgentActivity"},"metaData":{"accountId":{"string":"7"},"schemaVersion":"1.0.0.4","startTime":{"long":1465992202047},"endTime":null},"recordCollection":[{"body":{"com.liveperson.dataaccess.AgentActivityData":{"header":{"com.liveperson.dataaccess.AgentHeader":{"agentSessionId":{"string":"7-1"}}},"agentSessionsData":{"array":[ITEMS]}}}}]}"#;
 
 fn reader(stream: Stream) -> Reader {
@@ -113,7 +116,8 @@ fn what_lies_above_items_goes_to_the_first_row() {
 
 #[test]
 fn rows_lie_under_their_own_day_unless_it_is_out_of_bounds() {
-    let items = r#"{"timestamp":1465905600000},{"timestamp":0},{"timestamp":1465992000000}"#;
+    // Bounds are dates: the last moment of the second day after the scope is within, the next one is not.
+    let items = r#"{"timestamp":1465905600000},{"timestamp":0},{"timestamp":1465992000000},{"timestamp":1466207999999},{"timestamp":1466208000000},{"timestamp":1431388800000},{"timestamp":1431388799999}"#;
     let mut reader = reader(Stream::AgentActivity);
     reader.read(AGENT.replace("ITEMS", items).as_bytes(), &[], 0).unwrap();
     let days: Vec<_> = rows(&mut reader).iter().map(|row| row[..30].to_string()).collect();
@@ -121,12 +125,16 @@ fn rows_lie_under_their_own_day_unless_it_is_out_of_bounds() {
         days,
         [
             "agent_sessions[0/0]@2016-06-15",
+            "agent_activity[0/5]@2015-05-12",
             "agent_activity[0/0]@2016-06-14",
             "agent_activity[0/1]@2016-06-15",
             "agent_activity[0/2]@2016-06-15",
+            "agent_activity[0/4]@2016-06-15",
+            "agent_activity[0/6]@2016-06-15",
+            "agent_activity[0/3]@2016-06-17",
         ]
     );
-    assert_eq!(reader.findings().0.misdated, 1);
+    assert_eq!(reader.findings().0.misdated, 3);
 }
 
 #[test]
@@ -252,6 +260,30 @@ fn bodies_without_a_published_name() {
 }
 
 #[test]
+fn an_id_of_another_streams_header_is_kept() {
+    let text =
+        AGENT.replace("ITEMS", "").replace("\"agentSessionId\"", "\"visitId\":\"v\",\"agentSessionId\"");
+    assert_eq!(
+        read(Stream::AgentActivity, &text),
+        [
+            r#"agent_sessions[0/0]@2016-06-15 agent_session_id=7-1 events=0 extra={"$.recordCollection[0].body.header.visitId":"v"}"#
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_body_that_came_encrypted_is_kept_as_its_plaintext() {
+    let text = r#"{"metaData":{},"recordCollection":[{"body":"{\"com.x.New\":{\"a\":1}}"}]}"#;
+    let mut reader = reader(Stream::Survey);
+    let quote = text.find("\"{").unwrap();
+    reader.read(text.as_bytes(), &[quote], 0).unwrap();
+    assert_eq!(
+        rows(&mut reader),
+        [r#"unrecognized[0/0]@2016-06-15 body_type=com.x.New body={"com.x.New":{"a":1}}"#]
+    );
+}
+
+#[test]
 fn what_has_no_table_is_unrecognized() {
     assert_eq!(
         web(r#"{"com.x.NewData":{"header":{"visitId":"v"},"items":[{"a": 1}]}}"#),
@@ -265,6 +297,15 @@ fn what_has_no_table_is_unrecognized() {
     assert_eq!(
         read(Stream::Engagement, &text),
         [format!("unrecognized[0/0]@2016-06-15 body_type=com.x.EngagementData body={body}")]
+    );
+    // Rows of a later body tell the same header, so only the other one is untold.
+    let bodies = r#"{"body":{"header":{"visitId":"v"},"engagements":[]}},{"body":{"header":{"visitId":"w"},"engagements":[]}},{"body":{"header":{"visitId":"v"},"engagements":[{"conversationId":"c"}]}}"#;
+    assert_eq!(
+        read(Stream::Engagement, &format!("{{\"recordCollection\":[{bodies}]}}")),
+        [
+            "conversations[2/0]@2016-06-15 visit_id=v conversation_id=c messages=0 transfers=0",
+            r#"unrecognized[1/0]@2016-06-15 body={"header":{"visitId":"w"},"engagements":[]}"#,
+        ]
     );
     // An envelope without anything.
     assert_eq!(

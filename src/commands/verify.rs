@@ -1,0 +1,106 @@
+//! `verify`: the lake's objects against its ledger.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use super::archive::Workshop;
+use super::common_flags;
+use crate::cli::{CommonArgs, VerifyArgs};
+use crate::config::{Config, Environment, Flags, Inputs};
+use crate::exit::Exit;
+use crate::lake::{Access, Finding, Verified, VerifyOptions};
+use crate::model::Fault;
+use crate::report::printable;
+
+/// Runs `verify`.
+pub fn run(args: VerifyArgs, common: CommonArgs) -> Exit {
+    let verified = match verify(&args, &common) {
+        Ok(verified) => verified,
+        Err(fault) => return Exit::because(&fault, &common),
+    };
+    let mut out = std::io::stdout().lock();
+    if common.json {
+        let _ = writeln!(out, "{}", to_json(&verified, args.deep));
+    } else {
+        for finding in &verified.findings {
+            let _ = writeln!(out, "{}", printable(&text(finding)));
+        }
+        if !common.quiet {
+            let _ = writeln!(out, "{}", conclusion(&verified, args.deep));
+        }
+    }
+    if verified.findings.is_empty() { Exit::Done } else { Exit::Partial }
+}
+
+fn verify(args: &VerifyArgs, common: &CommonArgs) -> Result<Verified, Fault> {
+    let config = Config::for_lake(&Inputs {
+        config_file: args.config.clone(),
+        environment: Environment::of_process(),
+        flags: Flags { out: args.out.clone(), ..common_flags(common) },
+    })?;
+    let workshop = Workshop::open(&config.out, &config.work, config.lake, Access::Read)?;
+    let options = VerifyOptions {
+        account: args.account.clone(),
+        deep: args.deep,
+        threads: config.work.threads,
+        memory_bytes: config.work.memory_bytes,
+        spool: config.work.spool,
+    };
+    workshop.lake.verify(&options, &|| workshop.stop.check()).map_err(|fault| fault.of(&config.out))
+}
+
+/// `missing navigation/…/x.parquet: expected 12 rows, found nothing; restore it from a backup`
+fn text(finding: &Finding) -> String {
+    format!(
+        "{} {}: expected {}, found {}; {}",
+        finding.kind.code(),
+        finding.path,
+        finding.expected,
+        finding.found,
+        finding.advice
+    )
+}
+
+fn conclusion(verified: &Verified, deep: bool) -> String {
+    let depth = if deep { "read whole" } else { "by their footers" };
+    let pending = match verified.pending {
+        0 => String::new(),
+        n => format!("; {n} attempts are not settled: the next run clears what died"),
+    };
+    format!(
+        "{} parts in {} entries; {} objects {depth}, {} rows; {} findings{pending}",
+        verified.parts,
+        verified.entries,
+        verified.objects,
+        verified.rows,
+        verified.findings.len(),
+    )
+}
+
+fn to_json(verified: &Verified, deep: bool) -> Value {
+    let findings: Vec<Value> = verified
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "kind": finding.kind.code(),
+                "path": finding.path,
+                "expected": finding.expected,
+                "found": finding.found,
+                "advice": finding.advice,
+            })
+        })
+        .collect();
+    json!({
+        "version": 1,
+        "deep": deep,
+        "entries": verified.entries,
+        "parts": verified.parts,
+        "objects": verified.objects,
+        "bytes": verified.bytes,
+        "rows": verified.rows,
+        "pending": verified.pending,
+        "findings": findings,
+    })
+}

@@ -1,0 +1,98 @@
+//! Headers: the ids of a body.
+
+use super::super::builder::{LeadValue, TableBuilder};
+use super::super::declare::Lead;
+use super::super::extra::Notes;
+use super::super::values::{self, unknown_member};
+use super::{Reader, is};
+use crate::model::Stream;
+use crate::records::{Doc, Entered, Scalar, Step, SyntaxError};
+
+/// Ids of a visit or of an agent session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Header {
+    pub visit_id: Option<String>,
+    pub visitor_id: Option<String>,
+    pub context_id: Option<String>,
+    pub agent_session_id: Option<String>,
+}
+
+impl Reader {
+    pub(super) fn read_header(&mut self, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
+        let mut header = Header::default();
+        let mut beside = Vec::new();
+        let of_agent = self.origin.stream == Stream::AgentActivity;
+        let notes = &mut self.notes;
+        notes.path.push(Step::Key("header"));
+        let entered = doc.record(
+            &["VisitorHeader", "AgentHeader"],
+            &|key| [&b"visitId"[..], b"visitorId", b"contextId", b"agentSessionId"].contains(&key),
+            &mut |doc, _| {
+                let mut seen = [false; 4];
+                let mut first = true;
+                while let Some(key) = doc.cursor.next_key(&mut first)? {
+                    let slots = [
+                        ("visitId", &mut header.visit_id),
+                        ("visitorId", &mut header.visitor_id),
+                        ("contextId", &mut header.context_id),
+                        ("agentSessionId", &mut header.agent_session_id),
+                    ];
+                    // An id that the stream's tables have no column for is like any other unknown field.
+                    let found = slots
+                        .into_iter()
+                        .zip(&mut seen)
+                        .find(|((name, _), _)| is(key, name) && (*name == "agentSessionId") == of_agent);
+                    match found {
+                        Some(((name, slot), seen)) if !*seen => {
+                            *seen = true;
+                            *slot = header_id(doc, name, notes)?;
+                        }
+                        _ => unknown_member(doc, key, notes)?,
+                    }
+                }
+                Ok(())
+            },
+            &mut |key, raw| beside.push((key.to_owned(), raw.to_vec())),
+        )?;
+        values::after(entered, beside, notes);
+        notes.path.pop();
+        if entered == Entered::Read && self.first_header.is_none() {
+            self.first_header = Some(header.clone());
+        }
+        self.header = header;
+        Ok::<(), SyntaxError>(())
+    }
+}
+
+fn header_id(
+    doc: &mut Doc<'_>,
+    name: &'static str,
+    notes: &mut Notes,
+) -> Result<Option<String>, SyntaxError> {
+    doc.cursor.skip_space();
+    let start = doc.cursor.at();
+    let id = match doc.scalar(&[])? {
+        Scalar::Null => return Ok(None),
+        Scalar::Number(number) => Some(number.to_owned()),
+        Scalar::Text(text) | Scalar::Decrypted(text) => text.decode().ok().map(|text| text.into_owned()),
+        _ => None,
+    };
+    if id.is_none() {
+        notes.path.push(Step::Key(name));
+        notes.misfit(doc.cursor.since(start));
+        notes.path.pop();
+    }
+    Ok(id)
+}
+
+pub(super) fn fill_header(builder: &mut TableBuilder, header: &Header) {
+    let rows = builder.rows();
+    for (lead, id) in [
+        (Lead::VisitId, &header.visit_id),
+        (Lead::VisitorId, &header.visitor_id),
+        (Lead::ContextId, &header.context_id),
+        (Lead::AgentSessionId, &header.agent_session_id),
+    ] {
+        builder.fill_lead(lead, rows, LeadValue::Text(id.as_deref()));
+    }
+}

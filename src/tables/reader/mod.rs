@@ -1,0 +1,320 @@
+//! Records -> rows: walks an envelope and files what it finds under its tables.
+//!
+//! ```text
+//! record  -> web_sessions row (webSession)                 open until the record is closed
+//!   body  -> header ids; list of items -> rows             ids filled when the body is closed
+//!     item -> columns of its table; children -> rows of other tables
+//! close   -> lineage, counts, extra; or, when the text turns out to be broken, every row is cut back
+//! ```
+//! What can fail: only the text itself ([`SyntaxError`] with the path in [`Broken`]).
+
+mod body;
+mod header;
+mod items;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+
+use arrow::error::ArrowError;
+
+use super::builder::{RecordLineage, Rows, TableBuilder};
+use super::catalog::TABLES;
+use super::columns::Column;
+use super::declare::Table;
+use super::extra::{Notes, Oddities, write_text};
+use super::values::is_time;
+use crate::model::{Scope, Stream};
+use crate::records::{Doc, Head, Parts, Path, SyntaxError, Text, read_envelope};
+use header::{Header, fill_header};
+
+/// The part that rows come from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub account: String,
+    pub stream: Stream,
+    /// Listed name without `.gz`.
+    pub file: String,
+    pub scope: Scope,
+}
+
+/// A record that made no row: where reading stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Byte offset in the record's text.
+    pub at: usize,
+    pub path: String,
+    pub reason: String,
+    /// The record is sound but of another data type than its stream.
+    pub wrong_type: bool,
+}
+
+/// Reads the records of one part into rows.
+#[derive(Debug)]
+pub struct Reader {
+    origin: Origin,
+    tables: Vec<TableBuilder>,
+    notes: Notes,
+    /// Ids of the current body's header, and of the first header of the record.
+    header: Header,
+    first_header: Option<Header>,
+    /// Headers that rows of the record tell.
+    told: HashSet<Header>,
+    /// Known bodies of the record that made no row.
+    untold: Vec<Untold>,
+    /// Table and row that carry what lies above items.
+    first_row: Option<(usize, usize)>,
+    /// Rows of each table before the current record.
+    marks: Vec<usize>,
+    versions: Vec<String>,
+    records: u64,
+    max_depth: usize,
+}
+
+/// A known body that made no row, until it is clear whether another row tells its header.
+#[derive(Debug)]
+struct Untold {
+    /// In the record collection.
+    index: usize,
+    header: Header,
+    name: Option<String>,
+    /// JSON.
+    body: String,
+}
+
+impl Reader {
+    pub fn new(origin: Origin, max_depth: usize) -> Reader {
+        let of_stream = |table: &&&'static Table| table.stream.is_none_or(|s| s == origin.stream);
+        let tables: Vec<_> = TABLES.iter().filter(of_stream).map(|table| TableBuilder::new(table)).collect();
+        Reader {
+            marks: vec![0; tables.len()],
+            tables,
+            notes: Notes::default(),
+            header: Header::default(),
+            first_header: None,
+            told: HashSet::new(),
+            untold: Vec::new(),
+            first_row: None,
+            versions: Vec::new(),
+            records: 0,
+            max_depth,
+            origin,
+        }
+    }
+
+    /// Reads one record. `decrypted`: offsets of strings that were decrypted in place.
+    ///
+    /// # Errors
+    /// [`Broken`]: the record is left out whole, nothing of it stays in any table.
+    pub fn read(&mut self, text: &[u8], decrypted: &[usize], index: u64) -> Result<(), Broken> {
+        for (mark, table) in self.marks.iter_mut().zip(&self.tables) {
+            *mark = table.rows();
+        }
+        let oddities = self.notes.oddities;
+        self.notes = Notes { oddities, ..Notes::default() };
+        self.first_header = None;
+        self.told.clear();
+        self.untold.clear();
+        self.first_row = None;
+        if self.origin.stream == Stream::WebSession {
+            self.first_row = self.position("web_sessions").map(|table| (table, self.rows(table)));
+        }
+        let mut doc = Doc::new(text, decrypted, self.max_depth);
+        let read = read_envelope(&mut doc, self);
+        let broken = match read {
+            Ok(head) => match self.wrong_type(&head) {
+                None => {
+                    self.close_record(head, index);
+                    return Ok(());
+                }
+                Some(reason) => Broken { at: 0, path: "$.dataType".into(), reason, wrong_type: true },
+            },
+            Err(error) => Broken {
+                at: error.at,
+                path: self.notes.path.from_root(),
+                reason: error.message.into(),
+                wrong_type: false,
+            },
+        };
+        for (table, mark) in self.tables.iter_mut().zip(&self.marks) {
+            table.truncate(*mark);
+        }
+        self.notes.oddities = oddities;
+        Err(broken)
+    }
+
+    /// Records that made rows.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Bytes held by rows, roughly.
+    pub fn bytes(&self) -> usize {
+        self.tables.iter().map(TableBuilder::bytes).sum()
+    }
+
+    /// Hands out all rows and is empty afterwards.
+    ///
+    /// # Errors
+    /// Arrow's: a mistake of this program.
+    pub fn drain(&mut self) -> Result<Vec<Rows>, ArrowError> {
+        let mut all = Vec::new();
+        for table in &mut self.tables {
+            all.extend(table.drain(self.origin.scope, &mut self.notes.oddities.misdated)?);
+        }
+        Ok(all)
+    }
+
+    /// What was not understood, and the schema versions met, since the reader was made.
+    pub fn findings(&self) -> (Oddities, &[String]) {
+        (self.notes.oddities, &self.versions)
+    }
+
+    fn wrong_type(&self, head: &Head) -> Option<String> {
+        let wanted = self.origin.stream.data_type();
+        let found = head.data_type.as_deref()?;
+        (!found.eq_ignore_ascii_case(wanted))
+            .then(|| format!("the record is of type {:.40}, not {wanted}", found.escape_debug()))
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.tables.iter().position(|builder| builder.table.name == name)
+    }
+
+    fn rows(&self, table: usize) -> usize {
+        self.tables.get(table).map_or(0, TableBuilder::rows)
+    }
+
+    fn close_record(&mut self, head: Head, index: u64) {
+        self.records += 1;
+        if let Some(version) = &head.schema_version
+            && !self.versions.contains(version)
+        {
+            self.versions.push(version.clone());
+        }
+        if let Some(account) = head.account_id.filter(|account| *account != self.origin.account) {
+            self.notes.oddities.foreign_accounts += 1;
+            let mut raw = String::new();
+            write_text(&account, &mut raw);
+            self.notes.above.add("$.metaData.accountId".into(), raw.as_bytes());
+        }
+        if self.origin.stream == Stream::WebSession {
+            self.web_session_row();
+        }
+        self.untold_rows();
+        if self.tables.iter().zip(&self.marks).all(|(table, mark)| table.rows() == *mark) {
+            self.unrecognized_row(None, None);
+        }
+        if let Some((table, row)) = self.first_row {
+            let above = std::mem::take(&mut self.notes.above);
+            if let Some(builder) = self.tables.get_mut(table) {
+                builder.add_extra(row, above);
+            }
+        }
+        let lineage = RecordLineage {
+            schema_version: head.schema_version.as_deref(),
+            start_ms: head.start_ms,
+            end_ms: head.end_ms,
+            source_file: &self.origin.file,
+            source_record: index as i64,
+        };
+        self.tables.iter_mut().for_each(|table| table.close_record(lineage));
+    }
+
+    fn web_session_row(&mut self) {
+        let Some(table) = self.position("web_sessions") else { return };
+        let header = self.first_header.take().unwrap_or_default();
+        let Some(marks) = self.tables.get_mut(table).map(|builder| {
+            builder.item.end_row();
+            fill_header(builder, &header);
+            self.marks.clone()
+        }) else {
+            return;
+        };
+        self.count_children(table, &marks);
+        self.told.insert(header);
+    }
+
+    /// Known bodies without a row, whose header no other row tells: only now all rows are known.
+    fn untold_rows(&mut self) {
+        for Untold { index, header, name, body } in std::mem::take(&mut self.untold) {
+            if self.told.contains(&header) {
+                continue;
+            }
+            self.unrecognized_row(name.as_deref(), Some(&body));
+            let table = self.position("unrecognized").and_then(|table| self.tables.get_mut(table));
+            if let Some(builder) = table {
+                builder.close_body(Some(index as i64));
+            }
+        }
+    }
+
+    /// Appends the counts of a row: rows that tables have beyond `marks`.
+    fn count_children(&mut self, table: usize, marks: &[usize]) {
+        let Some(counts) = self.tables.get(table).map(|builder| builder.table.counts) else { return };
+        for (index, (_, child, _)) in counts.iter().enumerate() {
+            let count = self
+                .position(child)
+                .map_or(0, |child| self.rows(child) - marks.get(child).copied().unwrap_or_default());
+            if let Some(builder) = self.tables.get_mut(table) {
+                builder.push_count(index, count);
+            }
+        }
+    }
+
+    fn unrecognized_row(&mut self, name: Option<&str>, body: Option<&str>) {
+        let Some(table) = self.position("unrecognized") else { return };
+        self.note_first_row(table);
+        let Some(builder) = self.tables.get_mut(table) else { return };
+        let row = builder.rows();
+        for (column, text) in builder.item.children.iter_mut().zip([name, body]) {
+            if let Column::Text(texts) | Column::Json(texts) = column {
+                texts.fill(row + 1, text);
+            }
+        }
+        builder.item.end_row();
+    }
+
+    fn note_first_row(&mut self, table: usize) {
+        if self.first_row.is_none() {
+            self.first_row = Some((table, self.rows(table)));
+        }
+    }
+}
+
+impl Parts for Reader {
+    fn path(&mut self) -> &mut Path {
+        &mut self.notes.path
+    }
+
+    fn body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
+        self.read_body(index, doc)?;
+        let web_sessions = self.position("web_sessions");
+        let header = std::mem::take(&mut self.header);
+        for (table, builder) in self.tables.iter_mut().enumerate() {
+            if Some(table) != web_sessions {
+                fill_header(builder, &header);
+                builder.close_body(Some(index as i64));
+            }
+        }
+        Ok(())
+    }
+
+    fn beside(&mut self, key: &str, raw: &[u8], known: bool) {
+        if known {
+            self.notes.oddities.mistyped += 1;
+        } else {
+            self.notes.oddities.unknown_fields += 1;
+        }
+        self.notes.keep(key, raw);
+    }
+
+    fn is_time(&self, ms: i64) -> bool {
+        is_time(ms)
+    }
+}
+
+/// Whether a key is the named one, without regard to case.
+fn is(key: Text<'_>, name: &str) -> bool {
+    key.raw == name.as_bytes() || key.name().eq_ignore_ascii_case(name.as_bytes())
+}
