@@ -8,6 +8,17 @@
 //! ```
 //! The data is the generator's, 8 MiB of JSON per stream, not encrypted. Throughput counts bytes of JSON
 //! (for `pgp` messages). A stage's share of a whole run is its time over that of `convert`.
+//!
+//! Learned, from profiles of `convert` on 1.5 GB (CPU time of the whole run, each beside the one before it):
+//! - A byte-by-byte scan for the ends of records took 8 %; blocks of 64 bytes with bits for quotes and brackets
+//!   take 2 %.
+//! - Known keys in their usual order and unions without blanks, matched as a whole: with the former 0.81.
+//! - Least and greatest values of texts, for statistics that shut out nothing: without them 0.87.
+//! - 744 small objects or 39 large ones: 7 % of the bytes, next to no time.
+//! - mimalloc: 7 % less user time, as much more system time and 90 MiB more memory. Not kept.
+//! - zstd makes a compression and a decompression context per column chunk, 3 % with many small row groups.
+
+#![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
 use std::io::Read;

@@ -169,23 +169,6 @@ impl<'a> Doc<'a> {
         Ok(Scalar::Other)
     }
 
-    /// The key that may name the branch of a union: the first one that is no attached public key.
-    #[inline]
-    fn branch_key(&mut self, first: &mut bool) -> Result<Option<Text<'a>>, SyntaxError> {
-        loop {
-            let key = self.cursor.next_key(first)?;
-            if key.is_none() || !self.encrypted {
-                return Ok(key);
-            }
-            let value = self.cursor.at();
-            let raw = self.cursor.skip_value()?;
-            if !self.is_attached_key(raw) {
-                self.cursor.rewind(value);
-                return Ok(key);
-            }
-        }
-    }
-
     /// The commonest unions, as the service writes them: `{"string":"x"}`, `{"long":5}`. For all others `None`,
     /// with the cursor anywhere behind.
     #[inline]
@@ -211,6 +194,23 @@ impl<'a> Doc<'a> {
             return Ok(None);
         };
         Ok(self.cursor.eat(b"}").then_some(value))
+    }
+
+    /// The key that may name the branch of a union: the first one that is no attached public key.
+    #[inline]
+    fn branch_key(&mut self, first: &mut bool) -> Result<Option<Text<'a>>, SyntaxError> {
+        loop {
+            let key = self.cursor.next_key(first)?;
+            if key.is_none() || !self.encrypted {
+                return Ok(key);
+            }
+            let value = self.cursor.at();
+            let raw = self.cursor.skip_value()?;
+            if !self.is_attached_key(raw) {
+                self.cursor.rewind(value);
+                return Ok(key);
+            }
+        }
     }
 
     /// Reads to the end of the object: true if nothing but attached public keys follows.

@@ -90,8 +90,7 @@ impl Reader {
         };
         let mut met = [false; 8];
         let (mut first, mut guess) = (true, 0);
-        loop {
-            let Some(builder) = self.tables.get_mut(index) else { break };
+        while let Some(builder) = self.tables.get_mut(index) {
             if next_is(doc, table.record.fields, guess, &mut first) {
                 member(doc, &mut builder.item, guess, &mut self.notes)?;
                 guess += 1;
