@@ -13,12 +13,12 @@ use parquet::arrow::add_encoded_arrow_schema_to_metadata;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
-use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::{ColumnPath, SchemaDescriptor};
+use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
 use crate::model::{Fault, FaultKind, LakeOptions, Stage};
@@ -32,8 +32,6 @@ pub enum ColumnHint {
     NoDictionary,
     /// Integers or times that grow slowly: delta-encoded.
     Delta,
-    /// A text whose rows come in runs or in order: its least and greatest value are worth keeping.
-    Ranged,
 }
 
 /// Where a table's objects lie.
@@ -72,9 +70,9 @@ pub(super) fn open_writer(
     options: &LakeOptions,
     footer: Vec<KeyValue>,
 ) -> Result<(Writer, Encoder), Fault> {
-    let schema = ArrowSchemaConverter::new().convert(&table.schema).map_err(failed)?;
-    let mut properties = properties(table, &schema, options, footer)?;
+    let mut properties = properties(table, options, footer)?;
     add_encoded_arrow_schema_to_metadata(&table.schema, &mut properties);
+    let schema = ArrowSchemaConverter::new().convert(&table.schema).map_err(failed)?;
     let writer = SerializedFileWriter::new(Vec::new(), schema.root_schema_ptr(), Arc::new(properties));
     let writer = writer.map_err(failed)?;
     let factory = ArrowRowGroupWriterFactory::new(&writer, table.schema.clone());
@@ -179,7 +177,6 @@ pub(super) fn group_rows(batches: Vec<RecordBatch>, rows: usize) -> Vec<Vec<Reco
 
 fn properties(
     table: &TableShape,
-    schema: &SchemaDescriptor,
     options: &LakeOptions,
     footer: Vec<KeyValue>,
 ) -> Result<WriterProperties, Fault> {
@@ -195,18 +192,10 @@ fn properties(
         .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
         .set_created_by(format!("lp-archive {}", env!("CARGO_PKG_VERSION")))
         .set_key_value_metadata(Some(footer));
-    // Texts come in no order: their least and greatest values shut out no row group and no page (bloom filters
-    // do), but comparing them took a twelfth of a run.
-    for column in schema.columns().iter().filter(|column| column.physical_type() == Type::BYTE_ARRAY) {
-        if !table.hints.contains(&(column.path().string(), ColumnHint::Ranged)) {
-            builder = builder.set_column_statistics_enabled(column.path().clone(), EnabledStatistics::None);
-        }
-    }
     for (column, hint) in &table.hints {
         let path = ColumnPath::new(column.split('.').map(str::to_owned).collect());
         builder = match hint {
             ColumnHint::Bloom => builder.set_column_bloom_filter_fpp(path, 0.01),
-            ColumnHint::Ranged => builder,
             ColumnHint::NoDictionary => builder.set_column_dictionary_enabled(path, false),
             ColumnHint::Delta => builder
                 .set_column_dictionary_enabled(path.clone(), false)

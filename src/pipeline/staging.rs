@@ -124,7 +124,6 @@ fn shape(table: &'static Table) -> TableShape {
             ("text" | "url" | "message_id" | "engagement_instance_id" | "body" | "data", _) => {
                 ColumnHint::NoDictionary
             }
-            ("source_file", _) => ColumnHint::Ranged,
             _ => continue,
         };
         hints.push((column.name.to_owned(), hint));

@@ -12,6 +12,7 @@
 //! Source: data-access-api fact sheet, "Avro-JSON rules as they appear".
 
 use super::cursor::{Cursor, Kind, SyntaxError, Text};
+use super::type_names::{is_primitive, names_type};
 
 /// A JSON text that is being read, and which of its strings were decrypted in place.
 #[derive(Clone, Debug)]
@@ -419,35 +420,9 @@ impl<'a> Doc<'a> {
     }
 }
 
-/// Text of the last segment of a wrapper's name: `Goal` of `com.liveperson.dataaccess.Goal`.
-pub fn short_name(name: &str) -> &str {
-    name.rsplit('.').next().unwrap_or(name)
-}
-
 /// The union branch in which an encrypted string comes where a record or an array is expected.
 fn is_sealing(key: &[u8]) -> bool {
     key.eq_ignore_ascii_case(b"string")
-}
-
-fn is_primitive(key: &[u8]) -> bool {
-    matches!(key, b"string" | b"long" | b"int" | b"boolean" | b"double" | b"float")
-        || [&b"string"[..], b"long", b"int", b"boolean", b"double", b"float", b"bytes", b"enum"]
-            .iter()
-            .any(|name| key.eq_ignore_ascii_case(name))
-}
-
-/// A full type name, or one of the expected short names.
-fn names_type(key: &[u8], wrappers: &[&str]) -> bool {
-    is_full_name(key) || wrappers.iter().any(|name| key.eq_ignore_ascii_case(name.as_bytes()))
-}
-
-/// `com.liveperson.dataaccess.Goal`: names joined by dots.
-fn is_full_name(key: &[u8]) -> bool {
-    key.contains(&b'.')
-        && key.split(|b| *b == b'.').all(|segment| {
-            !segment.is_empty()
-                && segment.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$'))
-        })
 }
 
 #[cfg(test)]
