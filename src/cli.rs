@@ -152,7 +152,7 @@ pub struct SelectArgs {
     /// File of settings; default: LP_ARCHIVE_CONFIG, else ./lp-archive.toml, else environment variables alone
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Parts whose scope starts at or after T: a date (UTC) or an RFC 3339 time; default: 32 days ago
+    /// Parts whose scope starts at or after T: a date (UTC) or an RFC 3339 time; default: all that the service still keeps
     #[arg(long, value_name = "T", value_parser = parse_time)]
     pub from: Option<i64>,
     /// Parts whose scope starts before T; default: no bound
