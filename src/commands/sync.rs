@@ -15,7 +15,8 @@ use crate::decode::Keyring;
 use crate::exit::Exit;
 use crate::lake::Access;
 use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, format_ms};
-use crate::pipeline::{Plan, PlannedBatch, Run, RunOptions};
+use crate::pipeline::{Estimate, Plan, PlannedBatch, Run, RunOptions};
+use crate::report::bytes_text;
 use crate::report::{Reporter, Summary};
 use crate::source::DataAccess;
 
@@ -69,7 +70,8 @@ pub fn plan(args: PlanArgs, common: CommonArgs) -> Exit {
     let reporter = Arc::new(start_reporter("plan".into(), None, &quiet, &config.warnings));
     let outcome = run_accounts(&config, &args.select, Job::default(), Access::Read, &reporter, |run| {
         let plan = run.plan()?;
-        show_plan(&plan, common.json, reporter.summary().failed.is_empty());
+        let estimate = run.estimate(&plan)?;
+        show_plan(&plan, estimate, common.json, reporter.summary().failed.is_empty());
         Ok(())
     });
     conclude(&reporter, &outcome, config.strict)
@@ -200,7 +202,7 @@ fn read_batches(path: &Path) -> Result<Vec<PlannedBatch>, Fault> {
 }
 
 /// `listed_whole`: whether every stream could be listed.
-fn show_plan(plan: &Plan, as_json: bool, listed_whole: bool) {
+fn show_plan(plan: &Plan, estimate: Estimate, as_json: bool, listed_whole: bool) {
     let mut out = std::io::stdout().lock();
     let batches: Vec<PlannedBatch> = plan.batches.iter().map(PlannedBatch::of).collect();
     if as_json {
@@ -217,7 +219,14 @@ fn show_plan(plan: &Plan, as_json: bool, listed_whole: bool) {
     }
     let parts: usize = batches.iter().map(|batch| batch.parts.len()).sum();
     let plural = if batches.len() == 1 { "batch" } else { "batches" };
-    let _ = writeln!(out, "to archive: {parts} parts in {} {plural}", batches.len());
+    let size = estimate.bytes.map(|bytes| format!(", about {}", bytes_text(bytes))).unwrap_or_default();
+    let minutes = (estimate.seconds / 60.0).ceil();
+    let _ =
+        writeln!(out, "to archive: {parts} parts in {} {plural}{size}, roughly {minutes} min", batches.len());
+    if estimate.late_parts > 0 {
+        let late = estimate.late_parts;
+        let _ = writeln!(out, "  {late} of them may be deleted by the service before their turn: start now");
+    }
     for (batch, planned) in plan.batches.iter().zip(&batches) {
         let hours = (crate::pipeline::expires_ms(batch) - now) / 3_600_000;
         let expires = match hours {

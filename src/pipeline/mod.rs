@@ -12,6 +12,7 @@
 mod batch;
 mod budget;
 mod coverage;
+mod estimate;
 pub mod fuzzing;
 mod inspect;
 mod parse;
@@ -41,6 +42,7 @@ use record::{Listed, Noted, Times};
 use redo::Redo;
 
 pub use coverage::{Coverage, Gap};
+pub use estimate::Estimate;
 pub use inspect::{Inspected, inspect};
 pub use plan::{PlannedBatch, RETENTION_MS, expires_ms};
 pub use staging::shape_of as lake_shape;
