@@ -16,8 +16,7 @@ use crate::exit::Exit;
 use crate::lake::Access;
 use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, format_ms};
 use crate::pipeline::{Estimate, Plan, PlannedBatch, Run, RunOptions};
-use crate::report::bytes_text;
-use crate::report::{Reporter, Summary};
+use crate::report::{Reporter, Summary, bytes_text};
 use crate::source::DataAccess;
 
 /// Files are deleted 30 days after they were made, and made up to some hours after their scope.

@@ -34,11 +34,16 @@ pub fn sentence(event: &Event) -> (Level, String) {
     match event {
         Event::ListingStarted { account, stream, window } => (
             Level::Detail,
-            format!(
-                "listing {account}/{stream} from {} to {}",
-                format_ms(window.from_ms),
-                format_ms(window.to_ms)
-            ),
+            match window.to_ms {
+                i64::MAX => format!("listing {account}/{stream} from {}", format_ms(window.from_ms)),
+                to_ms => {
+                    format!(
+                        "listing {account}/{stream} from {} to {}",
+                        format_ms(window.from_ms),
+                        format_ms(to_ms)
+                    )
+                }
+            },
         ),
         Event::Listed { account, stream, parts, missing } => (
             Level::Detail,
