@@ -64,6 +64,7 @@ mod parquet;
 mod probe;
 mod process;
 mod raw;
+mod reading;
 mod recover;
 mod replace;
 mod staging;
@@ -78,6 +79,7 @@ pub use history::Committed;
 pub use ledger::PartEntry;
 pub use parquet::{ColumnHint, Placement, TableShape};
 pub use probe::Probed;
+pub use reading::Suspects;
 pub use recover::Recovered;
 pub use verify::{Finding, FindingKind, Verified, VerifyOptions};
 

@@ -25,11 +25,12 @@ use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Rem
 /// How often a batch is done anew because others committed first.
 pub(super) const MAX_RACES: u32 = 20;
 
-/// Does a batch, in as many attempts as its size asks for. `number`: of the next ledger entry.
+/// Does a batch, in as many attempts as its size asks for. `number`: of the next ledger entry; gives the one
+/// after the last that was made.
 ///
 /// # Errors
 /// What stops the run, or this batch; parts that fail alone are events.
-pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fault> {
+pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<u32, Fault> {
     let mut left = batch.parts.clone();
     let mut races = 0;
     while !left.is_empty() {
@@ -42,7 +43,7 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
                 // A number that is passed over would let another run commit the same parts under it.
                 number += u32::from(committed);
             }
-            Tried::Left => return Ok(()),
+            Tried::Left => break,
             Tried::LostRace { failed } => {
                 races += 1;
                 if races > MAX_RACES {
@@ -63,7 +64,7 @@ pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<(), Fa
             }
         }
     }
-    Ok(())
+    Ok(number)
 }
 
 /// `75555851/survey/2026-11-20`.
@@ -111,7 +112,19 @@ impl<'r, 'l> Try<'r, 'l> {
         Try { run, batch, attempt, redo, done: Mutex::default() }
     }
 
+    /// Reads and commits, and notes meanwhile what is being read: should the process die, the next run tries
+    /// these parts last.
     pub fn go(self, parts: &[Part]) -> Result<Tried, Fault> {
+        let (run, account) = (self.run, &self.batch.account);
+        let token = self.attempt.token().to_owned();
+        run.lake.mark_reading(&self.attempt, account, parts.iter().map(|part| part.id.name.as_str()))?;
+        let tried = self.read_and_commit(parts);
+        let unmarked = run.lake.unmark_reading(account, &token);
+        // What was done is done; a marker that stays costs its parts their place in the order only.
+        tried.inspect(|_| drop(unmarked))
+    }
+
+    fn read_and_commit(self, parts: &[Part]) -> Result<Tried, Fault> {
         let shared = self.attempt.object_set();
         let taken = self.receive(parts, &shared);
         let Try { run, batch, attempt, redo, done } = self;

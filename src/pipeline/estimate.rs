@@ -4,7 +4,7 @@
 //! average. Time is what requests and bytes take at a modest pace; a first run knows no sizes and counts
 //! requests alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::plan::RETENTION_MS;
 use super::{Plan, Run, now_ms};
@@ -33,16 +33,14 @@ impl Run<'_> {
     pub fn estimate(&self, plan: &Plan) -> Result<Estimate, Fault> {
         let account = self.source.account();
         let from = UtcDay::of_ms(self.options.wanted.span().from_ms);
+        let today = UtcDay::of_ms(now_ms());
+        let streams: BTreeSet<Stream> = plan.batches.iter().map(|batch| batch.stream).collect();
         let mut sizes = HashMap::new();
-        for batch in &plan.batches {
-            if !sizes.contains_key(&batch.stream) {
-                let today = UtcDay::of_ms(now_ms());
-                let entries = self.lake.committed(account, batch.stream, from, today)?;
-                let known: Vec<u64> =
-                    entries.iter().flat_map(|entry| &entry.parts).map(|part| part.bytes).collect();
-                let mean = known.iter().sum::<u64>().checked_div(known.len() as u64);
-                sizes.insert(batch.stream, mean);
-            }
+        for stream in streams {
+            let entries = self.lake.committed(account, stream, from, today)?;
+            let known: Vec<u64> =
+                entries.iter().flat_map(|entry| &entry.parts).map(|part| part.bytes).collect();
+            sizes.insert(stream, known.iter().sum::<u64>().checked_div(known.len() as u64));
         }
         Ok(estimate(&plan.batches, &sizes, self.options.work.max_requests, now_ms()))
     }

@@ -31,7 +31,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 
 use crate::decode::Keyring;
-use crate::lake::{Archived, Lake};
+use crate::lake::{Archived, Lake, Suspects};
 use crate::model::{
     Batch, DecodeLimits, Event, EventSink, Fault, FaultKind, Part, Remedy, Scope, Stage, Stream, UtcDay,
     Wanted, WorkOptions,
@@ -83,6 +83,8 @@ pub struct Plan {
     archived: HashMap<Stream, Archived>,
     /// Entries to be replaced, oldest day first.
     redos: Vec<Redo>,
+    /// Parts that were being read when a process died.
+    suspects: Suspects,
     /// What was listed, for the record of the run.
     listed: Vec<Listed>,
     /// Streams that could be listed, and the names listed in them; for parts that were chosen.
@@ -140,9 +142,20 @@ impl Run<'_> {
         }
         for batch in &plan.batches {
             let number = next(&numbers, batch);
-            self.one_batch(batch, || batch::run_batch(self, batch, number))?;
+            if let Some(number) = self.one_batch(batch, || batch::run_batch(self, batch, number))? {
+                // A day has several batches when some of its parts are suspects.
+                numbers.insert((batch.stream, batch.day), number);
+            }
         }
-        Ok(())
+        self.clear_suspects(plan)
+    }
+
+    /// Whoever gets here has read every planned part and lives.
+    fn clear_suspects(&self, plan: &Plan) -> Result<(), Fault> {
+        let read: HashSet<&str> =
+            plan.batches.iter().flat_map(|batch| &batch.parts).map(|part| part.id.name.as_str()).collect();
+        let archived = |part: &str| plan.archived.values().any(|archived| archived.parts.contains(part));
+        self.lake.clear_suspects(&plan.suspects, |part| read.contains(part) || archived(part), now_ms())
     }
 
     /// Lists every stream of the account, each for itself.
@@ -194,7 +207,8 @@ impl Run<'_> {
             }
         }
         self.tell_chosen_and_gone(&plan)?;
-        plan.batches = plan::plan(self.source.account(), missing);
+        plan.suspects = self.lake.suspects(self.source.account())?;
+        plan.batches = plan::plan(self.source.account(), missing, &plan.suspects.deaths);
         plan.redos.sort_by_key(|redo| (redo.batch.day, redo.batch.stream));
         let batches = || plan.redos.iter().map(|redo| &redo.batch).chain(&plan.batches);
         self.events.emit(Event::Planned {

@@ -4,7 +4,7 @@
 //! listed {A(day 1), B(day 1), C(day 2)} - archived {A}  ->  [batch(day 1: B), batch(day 2: C)]
 //! ```
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::model::{AccountId, Batch, Part, Stream, UtcDay};
 
@@ -50,13 +50,17 @@ pub fn expires_ms(batch: &Batch) -> i64 {
 }
 
 /// Parts that the ledger lacks, in batches: by day, oldest first (it expires first), then by stream.
-pub fn plan(account: &AccountId, missing: Vec<Part>) -> Vec<Batch> {
-    let mut batches: BTreeMap<(UtcDay, Stream), Vec<Part>> = BTreeMap::new();
+/// `deaths`: how many processes died while they read a part. One that did is tried after all others; one
+/// that did twice is tried last and alone, so that it cannot keep others from being archived.
+pub fn plan(account: &AccountId, missing: Vec<Part>, deaths: &HashMap<String, u32>) -> Vec<Batch> {
+    let mut batches: BTreeMap<(u32, UtcDay, Stream, String), Vec<Part>> = BTreeMap::new();
     for part in missing {
-        let key = (UtcDay::of_ms(part.scope.start_ms), part.id.stream);
+        let died = deaths.get(&part.id.name).copied().unwrap_or_default().min(2);
+        let alone = if died == 2 { part.id.name.clone() } else { String::new() };
+        let key = (died, UtcDay::of_ms(part.scope.start_ms), part.id.stream, alone);
         batches.entry(key).or_default().push(part);
     }
-    let make = |((day, stream), mut parts): ((UtcDay, Stream), Vec<Part>)| {
+    let make = |((_, day, stream, _), mut parts): ((u32, UtcDay, Stream, String), Vec<Part>)| {
         parts.sort_by(|a, b| (a.scope, &a.id.name).cmp(&(b.scope, &b.id.name)));
         Batch { account: account.clone(), stream, day, parts }
     };
@@ -99,7 +103,7 @@ mod tests {
             part(Stream::AgentActivity, 24, 0),
             part(Stream::Survey, 23, 0),
         ];
-        let batches = plan(&account, missing);
+        let batches = plan(&account, missing, &HashMap::new());
         let shown: Vec<_> = batches.iter().map(|b| (b.day.0, b.stream, b.parts.len())).collect();
         assert_eq!(shown, [(0, Stream::Survey, 2), (1, Stream::AgentActivity, 1), (1, Stream::Survey, 1)]);
         let first = PlannedBatch::of(&batches[0]);
@@ -111,10 +115,22 @@ mod tests {
     }
 
     #[test]
+    fn parts_that_killed_a_process_come_last_and_then_alone() {
+        let account = AccountId::parse("7").unwrap();
+        let parts: Vec<Part> =
+            (0..5).map(|n| part(Stream::Survey, 0, n)).chain([part(Stream::Survey, 30, 0)]).collect();
+        let deaths = [(1, 1), (2, 1), (3, 2), (4, 7)].map(|(n, died)| (parts[n].id.name.clone(), died));
+        let batches = plan(&account, parts, &HashMap::from(deaths));
+        let shown: Vec<_> = batches.iter().map(|b| (b.day.0, b.parts.len())).collect();
+        assert_eq!(shown, [(0, 1), (1, 1), (0, 2), (0, 1), (0, 1)]);
+    }
+
+    #[test]
     fn chosen_parts_only() {
         let account = AccountId::parse("7").unwrap();
         let mut parts = vec![part(Stream::Survey, 0, 0), part(Stream::Survey, 0, 1)];
-        let chosen = vec![PlannedBatch::of(&plan(&account, vec![part(Stream::Survey, 0, 1)])[0])];
+        let chosen =
+            vec![PlannedBatch::of(&plan(&account, vec![part(Stream::Survey, 0, 1)], &HashMap::new())[0])];
         keep_chosen(&mut parts, &chosen);
         assert_eq!(parts, [part(Stream::Survey, 0, 1)]);
     }

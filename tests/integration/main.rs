@@ -34,5 +34,6 @@ mod secrets;
 mod sign_in;
 mod stand_in;
 mod status;
+mod suspects;
 mod sync;
 mod verify;
