@@ -94,6 +94,13 @@ pub struct Plan {
 /// A stream and its listing, or why there is none.
 type Answer = (Stream, Result<Listing, Fault>);
 
+impl Plan {
+    /// Nothing is to be done.
+    fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.redos.is_empty()
+    }
+}
+
 impl Run<'_> {
     /// Archives everything that is listed and not archived yet.
     ///
@@ -115,6 +122,10 @@ impl Run<'_> {
         let done = self.with_events(noted.clone()).archive(&plan);
         if done.as_ref().is_err_and(|fault| fault.kind == FaultKind::Destination) {
             // There is no place for a record.
+            return done;
+        }
+        if !self.source.lists_all() && plan.is_empty() {
+            // Files on disk prove no coverage: where nothing was to do, nothing is written.
             return done;
         }
         // A run that was cut short has listed all the same; the fault that ended it is the one to tell.

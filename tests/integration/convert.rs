@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::program::{
-    ACCOUNT, compare, convert, generated, gzip, kept, lake_is_tidy, ledger, lp, numbers, objects, samples,
+    ACCOUNT, compare, convert, generated, gzip, kept, lake_is_tidy, ledger, listing, lp, numbers, objects,
+    samples,
 };
 
 #[test]
@@ -52,10 +53,9 @@ fn generated_files_give_exactly_their_rows_and_a_second_run_writes_nothing() {
     assert_eq!(numbers(&run.summary()["rows"]), compare(&lake, &[&inputs], &[]));
     lake_is_tidy(&lake);
 
-    let (before, entries) = (objects(&lake), kept(&lake, "ledger"));
+    let before = listing(&lake);
     let again = convert(&lake, &[&inputs], &[]).exits(0).summary();
-    assert_eq!(objects(&lake), before, "the second run wrote objects");
-    assert_eq!(kept(&lake, "ledger"), entries, "the second run wrote ledger entries");
+    assert_eq!(listing(&lake), before, "the second run wrote something");
     assert_eq!(again["batches"].as_u64(), Some(0), "{again}");
 }
 
