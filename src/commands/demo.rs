@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::archive::now_ms;
 use super::sync::archive_accounts;
 use super::{common_flags, conclude, start_reporter};
 use crate::cli::{CommonArgs, DemoArgs, LogFormat, SelectArgs};
@@ -14,6 +13,7 @@ use crate::demo::generator::{self, GeneratorOptions};
 use crate::demo::{key, sample, service};
 use crate::exit::Exit;
 use crate::model::{Fault, FaultKind, Stage};
+use crate::pipeline::now_ms;
 use crate::tables::read_parquet;
 
 /// Runs `demo`, or one of its side jobs: writing sample files, serving a folder.

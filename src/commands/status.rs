@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::archive::{Workshop, now_ms};
+use super::archive::Workshop;
 use super::sync::{Job, run_accounts};
 use super::{common_flags, conclude, load_config, start_reporter};
 use crate::cli::{CommonArgs, SelectArgs, StatusArgs};
@@ -13,6 +13,7 @@ use crate::config::{Config, Environment, Flags, Inputs};
 use crate::exit::Exit;
 use crate::lake::Access;
 use crate::model::{Fault, Stream, Window, format_ms};
+use crate::pipeline::now_ms;
 use crate::pipeline::{Gap, RETENTION_MS, StreamStatus, Unarchived, recorded_status};
 use crate::report::printable;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::archive::{Workshop, keyring, now_ms};
+use super::archive::{Workshop, keyring};
 use super::metrics::MetricsFile;
 use super::{conclude, load_config, start_reporter};
 use crate::cli::{CommonArgs, PlanArgs, SelectArgs, SyncArgs};
@@ -15,6 +15,7 @@ use crate::decode::Keyring;
 use crate::exit::Exit;
 use crate::lake::Access;
 use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, format_ms};
+use crate::pipeline::now_ms;
 use crate::pipeline::{Estimate, Plan, PlannedBatch, Run, RunOptions};
 use crate::report::{Reporter, Summary, bytes_text};
 use crate::source::DataAccess;

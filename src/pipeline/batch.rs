@@ -226,8 +226,7 @@ impl<'r, 'l> Try<'r, 'l> {
 
     /// A panic is a mistake of ours; it costs this part, not the night.
     fn guarded(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
-        catch_unwind(AssertUnwindSafe(|| self.read_and_keep(part, payload, shared)))
-            .unwrap_or_else(|_| Err(super::staging::internal(&"reading it failed unexpectedly")))
+        caught(|| self.read_and_keep(part, payload, shared))
     }
 
     /// Once more what arrived damaged or mixed up: it may be the network. `None`: no use, or it did not
@@ -260,15 +259,11 @@ impl<'r, 'l> Try<'r, 'l> {
             let result = read_part(part, payload, tools, &staging)?;
             self.redo.map_or(Ok(()), |redo| redo.check(&result.entry)).map(|()| result)
         };
-        let result = match catch_unwind(AssertUnwindSafe(read)) {
-            Ok(Ok(result)) => result,
-            Ok(Err(fault)) => {
+        let result = match caught(read) {
+            Ok(result) => result,
+            Err(fault) => {
                 staging.discard()?;
                 return Err(fault);
-            }
-            Err(_) => {
-                staging.discard()?;
-                return Err(super::staging::internal(&"reading it failed unexpectedly"));
             }
         };
         if options.work.raw == RawPolicy::Always {
@@ -327,6 +322,12 @@ impl<'r, 'l> Try<'r, 'l> {
     fn done(&self) -> std::sync::MutexGuard<'_, Done> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A panic as a fault.
+fn caught<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(super::staging::internal(&"reading it failed unexpectedly")))
 }
 
 struct Fetch {

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 use super::checklist::{Check, Checklist, State};
-use crate::commands::archive::now_ms;
 use crate::config::{AccountConfig, Config};
 use crate::decode::Keyring;
 use crate::lake::Lake;
@@ -19,6 +18,7 @@ use crate::model::{
     AuthOptions, Fault, FaultKind, Part, RetryOptions, SilentSink, Stage, Stream, Wanted, Window, format_ms,
 };
 use crate::pipeline::inspect;
+use crate::pipeline::now_ms;
 use crate::report::{bytes_text, counted};
 use crate::source::{DataAccess, Probe, Source};
 
