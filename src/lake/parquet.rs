@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+    ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, compute_leaves,
 };
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -20,6 +20,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
+use super::text_bounds::TextBounds;
 use crate::model::{Fault, FaultKind, LakeOptions, Stage};
 
 /// How a column is better written than by default.
@@ -99,6 +100,12 @@ impl Encoder {
                     .iter()
                     .map(|batch| compute_leaves(field, batch.column(index)))
                     .collect::<Result<Vec<_>, ParquetError>>()?;
+                if *field.data_type() == DataType::Utf8 {
+                    return writers
+                        .into_iter()
+                        .map(|writer| text_chunk(writer, &leaves, batches, index))
+                        .collect();
+                }
                 writers
                     .into_par_iter()
                     .enumerate()
@@ -113,6 +120,23 @@ impl Encoder {
             .collect();
         Ok(chunks.map_err(failed)?.into_iter().flatten().collect())
     }
+}
+
+/// A column of texts, with statistics of our own.
+fn text_chunk(
+    mut writer: ArrowColumnWriter,
+    leaves: &[Vec<ArrowLeafColumn>],
+    batches: &[RecordBatch],
+    index: usize,
+) -> Result<ArrowColumnChunk, ParquetError> {
+    let mut bounds = TextBounds::default();
+    for (leaf, batch) in leaves.iter().flatten().zip(batches) {
+        bounds.add(batch.column(index).as_string());
+        writer.write(leaf)?;
+    }
+    let mut chunk = writer.close()?;
+    bounds.complete(chunk.close_mut())?;
+    Ok(chunk)
 }
 
 /// Adds an encoded row group to its object.
@@ -193,6 +217,11 @@ fn properties(
         .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
         .set_created_by(format!("lp-archive {}", env!("CARGO_PKG_VERSION")))
         .set_key_value_metadata(Some(footer));
+    for field in table.schema.fields().iter().filter(|field| *field.data_type() == DataType::Utf8) {
+        // `TextBounds` makes them.
+        let path = ColumnPath::from(field.name().as_str());
+        builder = builder.set_column_statistics_enabled(path, EnabledStatistics::None);
+    }
     for (column, hint) in &table.hints {
         let path = ColumnPath::new(column.split('.').map(str::to_owned).collect());
         builder = match hint {
@@ -229,6 +258,7 @@ fn failed(error: ParquetError) -> Fault {
 mod tests {
     use super::*;
     use arrow::array::{ArrayRef, Int64Array, StringArray};
+    use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
     fn batch(rows: usize) -> RecordBatch {
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows as i64));
@@ -251,6 +281,66 @@ mod tests {
         let whole = batch(1000);
         assert!(batch_bytes(&whole) >= 18_000);
         assert!(batch_bytes(&whole.slice(10, 10)) < 2000);
+    }
+
+    /// What `parquet` itself says of texts is what we say.
+    #[test]
+    fn text_statistics_are_those_of_parquet() {
+        let pattern = |n: usize| match n {
+            _ if n % 7 == 3 || (25_000..50_000).contains(&n) => None,
+            _ if n % 1000 == 5 => Some(format!("{}{}", "long ".repeat(14), n)),
+            _ if n > 80_000 => Some("the same".to_owned()),
+            _ => Some(format!("{:x}", n.wrapping_mul(0x9E37_79B9) as u32)),
+        };
+        let column = |rows: std::ops::Range<usize>| StringArray::from_iter(rows.map(pattern));
+        let batches: Vec<RecordBatch> = [0..700, 700..61_000, 61_000..100_000]
+            .map(|rows| {
+                RecordBatch::try_from_iter_with_nullable([("t", Arc::new(column(rows)) as ArrayRef, true)])
+            })
+            .map(Result::unwrap)
+            .into();
+        let schema = batches[0].schema();
+        for hint in [ColumnHint::Plain, ColumnHint::Lengths, ColumnHint::Bloom] {
+            let hints = vec![("t".to_owned(), hint)];
+            let shape = TableShape {
+                name: "t".into(),
+                schema: schema.clone(),
+                placement: Placement::Partitioned,
+                hints,
+            };
+            let (_, encoder) = open_writer(&shape, &LakeOptions::default(), vec![]).unwrap();
+            let ours = encoder.encode(&batches).unwrap().remove(0);
+            let theirs = properties(&shape, &LakeOptions::default(), vec![]).unwrap().into_builder();
+            let theirs =
+                theirs.set_column_statistics_enabled(ColumnPath::from("t"), EnabledStatistics::Page).build();
+            let parquet = ArrowSchemaConverter::new().convert(&schema).unwrap();
+            let writer =
+                SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), Arc::new(theirs)).unwrap();
+            let factory = ArrowRowGroupWriterFactory::new(&writer, schema.clone());
+            let mut writer = factory.create_column_writers(0).unwrap().remove(0);
+            for batch in &batches {
+                writer.write(&compute_leaves(schema.field(0), batch.column(0)).unwrap()[0]).unwrap();
+            }
+            let theirs = writer.close().unwrap();
+            let said = |chunk: &ArrowColumnChunk| {
+                let metadata = &chunk.close().metadata;
+                let Some(all) = &chunk.close().column_index else { panic!("no column index") };
+                let ColumnIndexMetaData::BYTE_ARRAY(index) = all else { panic!("of no texts") };
+                let values = |values: &mut dyn Iterator<Item = Option<&[u8]>>| {
+                    values.map(|value| value.map(<[u8]>::to_vec)).collect::<Vec<_>>()
+                };
+                (
+                    metadata.statistics().cloned(),
+                    metadata.unencoded_byte_array_data_bytes(),
+                    values(&mut index.min_values_iter()),
+                    values(&mut index.max_values_iter()),
+                    all.null_counts().cloned(),
+                    all.get_boundary_order(),
+                )
+            };
+            assert_eq!(said(&ours), said(&theirs), "{hint:?}");
+            assert!(said(&ours).2.len() > 3);
+        }
     }
 
     #[test]
