@@ -87,7 +87,7 @@ class S3:
              "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false", f"-bucket={BUCKET}",
              "-webdav=false", "-admin.ui=false", "-master.telemetry=false", f"-filer.localSocket={folder}/filer",
              f"-s3.localSocket={folder}/s3"],
-            env={**os.environ, **keys, "HOME": str(folder)}, stdout=subprocess.DEVNULL, stderr=self.log.open("wb"))
+            env={**os.environ, **keys, "HOME": str(folder)}, stdout=self.log.open("wb"), stderr=subprocess.STDOUT)
         self.environment = {**keys, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{base + 3}", "AWS_REGION": "us-east-1"}
         ends = time.monotonic() + 60
         while b"All enabled components are running" not in self.log.read_bytes():

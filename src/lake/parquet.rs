@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::concat;
 use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
@@ -58,6 +59,9 @@ pub struct TableShape {
     pub hints: Vec<(String, ColumnHint)>,
 }
 
+/// Mean of rows below which arrays of a row group are put together.
+const SMALL_ARRAY_ROWS: usize = 1024;
+
 pub(super) type Writer = SerializedFileWriter<Vec<u8>>;
 
 /// Encodes row groups of one table; may be used from several threads at once.
@@ -96,15 +100,13 @@ impl Encoder {
             .into_par_iter()
             .map(|(index, writers)| {
                 let field = self.schema.field(index);
-                let leaves = batches
+                let arrays = few(batches.iter().map(|batch| batch.column(index)).collect())?;
+                let leaves = arrays
                     .iter()
-                    .map(|batch| compute_leaves(field, batch.column(index)))
+                    .map(|array| compute_leaves(field, array))
                     .collect::<Result<Vec<_>, ParquetError>>()?;
                 if *field.data_type() == DataType::Utf8 {
-                    return writers
-                        .into_iter()
-                        .map(|writer| text_chunk(writer, &leaves, batches, index))
-                        .collect();
+                    return writers.into_iter().map(|writer| text_chunk(writer, &leaves, &arrays)).collect();
                 }
                 writers
                     .into_par_iter()
@@ -122,16 +124,25 @@ impl Encoder {
     }
 }
 
+/// The arrays, or, of many small ones, one: each costs `parquet` the same again, however few its rows.
+fn few(arrays: Vec<&ArrayRef>) -> Result<Vec<ArrayRef>, ParquetError> {
+    let rows: usize = arrays.iter().map(|array| array.len()).sum();
+    if arrays.len() < 2 || rows >= arrays.len() * SMALL_ARRAY_ROWS {
+        return Ok(arrays.into_iter().cloned().collect());
+    }
+    let arrays: Vec<&dyn Array> = arrays.into_iter().map(|array| array.as_ref()).collect();
+    Ok(vec![concat(&arrays)?])
+}
+
 /// A column of texts, with statistics of our own.
 fn text_chunk(
     mut writer: ArrowColumnWriter,
     leaves: &[Vec<ArrowLeafColumn>],
-    batches: &[RecordBatch],
-    index: usize,
+    arrays: &[ArrayRef],
 ) -> Result<ArrowColumnChunk, ParquetError> {
     let mut bounds = TextBounds::default();
-    for (leaf, batch) in leaves.iter().flatten().zip(batches) {
-        bounds.add(batch.column(index).as_string());
+    for (leaf, array) in leaves.iter().flatten().zip(arrays) {
+        bounds.add(array.as_string());
         writer.write(leaf)?;
     }
     let mut chunk = writer.close()?;
@@ -190,8 +201,10 @@ pub(super) fn group_rows(batches: Vec<RecordBatch>, rows: usize) -> Vec<Vec<Reco
                 room = rows;
             }
             let take = room.min(batch.num_rows() - at);
+            // To slice is to count the nulls of every column again.
+            let all = take == batch.num_rows();
             if let Some(group) = groups.last_mut() {
-                group.push(batch.slice(at, take));
+                group.push(if all { batch.clone() } else { batch.slice(at, take) });
             }
             at += take;
             room -= take;
@@ -257,7 +270,7 @@ fn failed(error: ParquetError) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, Int64Array, StringArray};
+    use arrow::array::{Int64Array, StringArray};
     use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
     fn batch(rows: usize) -> RecordBatch {
