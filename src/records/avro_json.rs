@@ -90,6 +90,12 @@ impl<'a> Doc<'a> {
         whole.then_some(doc)
     }
 
+    /// The record held encrypted values somewhere.
+    #[inline]
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
     fn is_decrypted(&self, text: &Text<'_>) -> bool {
         self.is_decrypted_at(text.at)
     }

@@ -11,6 +11,8 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
+use super::plain::plain_run;
+
 /// The text is not JSON from the byte `at` on.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("{message}")]
@@ -109,6 +111,18 @@ impl<'a> Cursor<'a> {
     /// Byte offset of the next unread byte.
     pub fn at(&self) -> usize {
         self.at
+    }
+
+    /// The whole text, and the offset of its next unread byte.
+    #[inline]
+    pub(super) fn text_and_place(&self) -> (&'a [u8], usize) {
+        (self.text, self.at)
+    }
+
+    /// Goes on to a place behind a whole token.
+    #[inline]
+    pub(super) fn go_to(&mut self, at: usize) {
+        self.at = at;
     }
 
     /// Goes back to a place that [`Cursor::at`] gave.
@@ -235,6 +249,16 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    /// Consumes exactly this text, or nothing.
+    #[inline]
+    pub fn eat_all(&mut self, text: &[u8]) -> bool {
+        let found = self.text.get(self.at..).is_some_and(|rest| rest.starts_with(text));
+        if found {
+            self.at += text.len();
+        }
+        found
+    }
+
     /// Consumes `[`.
     #[inline]
     pub fn begin_array(&mut self) -> Result1<()> {
@@ -275,7 +299,7 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         let mut has_escapes = false;
         loop {
-            self.at = end_of_plain(self.text, self.at);
+            self.at = plain_run(self.text, self.at).end;
             match self.byte() {
                 Some(b'"') => {
                     let raw = self.since(start);
@@ -436,36 +460,6 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Index of the first byte at or after `from` that ends a plain run inside a string: a quote, a
-/// backslash or a control character. Eight bytes at a time.
-#[inline]
-fn end_of_plain(text: &[u8], from: usize) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word;
-    let mut at = from;
-    while let Some(Ok(eight)) = text.get(at..at + 8).map(<[u8; 8]>::try_from) {
-        let word = u64::from_le_bytes(eight);
-        let quote = zero_bytes(word ^ (ONES * u64::from(b'"')));
-        let backslash = zero_bytes(word ^ (ONES * u64::from(b'\\')));
-        // A byte below 0x20 borrows from its high bit; bytes with the high bit set are excluded.
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let found = (quote | backslash | control) & HIGHS;
-        if found != 0 {
-            // The lowest hit is exact: borrows only travel upwards.
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while let Some(byte) = text.get(at) {
-        if *byte == b'"' || *byte == b'\\' || *byte < 0x20 {
-            break;
-        }
-        at += 1;
-    }
-    at
-}
-
 /// Appends the unescaped bytes of a checked token.
 fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<(), NotUnicode> {
     let mut rest = raw;
@@ -596,7 +590,7 @@ mod tests {
             let slow = (from..text.len())
                 .find(|i| text[*i] == b'"' || text[*i] == b'\\' || text[*i] < 0x20)
                 .unwrap_or(text.len());
-            assert_eq!(end_of_plain(&text, from), slow, "from {from}");
+            assert_eq!(plain_run(&text, from).end, slow, "from {from}");
         }
     }
 }

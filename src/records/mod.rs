@@ -17,6 +17,7 @@ mod decrypted;
 mod envelope;
 mod framing;
 mod path;
+mod plain;
 mod reject;
 mod type_names;
 
@@ -26,5 +27,6 @@ pub use decrypted::{Opened, may_be_encrypted, open_encrypted};
 pub use envelope::{Head, Parts, canonical_integer, read_envelope, whole_number};
 pub use framing::{Chunk, Frame, FrameKind, Framer};
 pub use path::{Path, Step};
+pub use plain::Utf8;
 pub use reject::Reject;
 pub use type_names::short_name;

@@ -17,6 +17,7 @@ use arrow::error::ArrowError;
 
 use super::declare::{Kind, Record};
 use super::schema;
+use crate::records::Utf8;
 
 /// Fixed-width values.
 #[derive(Debug)]
@@ -40,6 +41,16 @@ impl<T: ArrowNativeType> Primitive<T> {
     pub fn push(&mut self, value: T) {
         self.values.push(value);
         self.valid.append_non_null();
+    }
+
+    /// Appends the value of a row; rows before it that have none become null.
+    #[inline]
+    pub fn push_at(&mut self, row: usize, value: T) -> bool {
+        if self.len() < row {
+            self.fill(row, None);
+        }
+        self.push(value);
+        true
     }
 
     /// Fills up to `rows` with one value (or null).
@@ -99,10 +110,23 @@ impl Texts {
     }
 
     #[inline]
-    pub fn push(&mut self, text: &str) {
-        self.bytes.extend_from_slice(text.as_bytes());
+    pub fn push<'t>(&mut self, text: impl Into<Utf8<'t>>) {
+        self.bytes.extend_from_slice(text.into().bytes());
         self.offsets.push(self.bytes.len() as i32);
         self.valid.append_non_null();
+    }
+
+    /// Appends the text of a row; rows before it that have none become null. False: it is too long.
+    #[inline]
+    pub fn push_at(&mut self, row: usize, text: Utf8<'_>) -> bool {
+        if !self.has_room(text.bytes().len()) {
+            return false;
+        }
+        if self.len() < row {
+            self.fill(row, None);
+        }
+        self.push(text);
+        true
     }
 
     pub fn fill(&mut self, rows: usize, text: Option<&str>) {

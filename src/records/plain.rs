@@ -1,0 +1,248 @@
+//! The commonest values in one step: plain strings and integers as the service writes them.
+//!
+//! ```text
+//! "x"   {"string":"x"}      -> x, borrowed, known to be UTF-8
+//! 5     {"long":5}          -> 5
+//! ```
+//! Nearly every value of a file is one of these. Whatever is written in another way (blanks, escapes, other
+//! wrappers, bytes that are not UTF-8, numbers of 19 digits) is passed over untouched, for [`Doc::scalar`] to
+//! read: it decides what a value means, and this file must agree with it where it answers at all.
+
+use wide::u8x16;
+
+use super::avro_json::Doc;
+
+/// Bytes that are UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Utf8<'a>(&'a [u8]);
+
+impl<'a> Utf8<'a> {
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl<'a> From<&'a str> for Utf8<'a> {
+    #[inline]
+    fn from(text: &'a str) -> Utf8<'a> {
+        Utf8(text.as_bytes())
+    }
+}
+
+/// Where a run of plain bytes inside a string ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Index of the first quote, backslash or control character, or of the text's end.
+    pub end: usize,
+    pub is_ascii: bool,
+}
+
+/// The run of plain bytes that begins at `from`. Sixteen bytes at a time.
+#[inline]
+pub(super) fn plain_run(text: &[u8], from: usize) -> Run {
+    let mut high = 0;
+    let mut at = from;
+    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        let bytes = u8x16::new(*block);
+        let ends = bytes.simd_eq(u8x16::splat(b'"'))
+            | bytes.simd_eq(u8x16::splat(b'\\'))
+            | bytes.simd_eq(bytes.min(u8x16::splat(0x1F)));
+        let (ends, highs) = (ends.to_bitmask(), bytes.to_bitmask());
+        if ends != 0 {
+            let end = ends.trailing_zeros();
+            high |= highs & ((1 << end) - 1);
+            return Run { end: at + end as usize, is_ascii: high == 0 };
+        }
+        high |= highs;
+        at += 16;
+    }
+    let mut is_ascii = high == 0;
+    while let Some(byte) = text.get(at) {
+        if *byte == b'"' || *byte == b'\\' || *byte < 0x20 {
+            break;
+        }
+        is_ascii &= byte.is_ascii();
+        at += 1;
+    }
+    Run { end: at, is_ascii }
+}
+
+impl<'a> Doc<'a> {
+    /// Passes a string, bare or in its union, if it is written plainly; else nothing.
+    #[inline]
+    pub fn plain_text(&mut self) -> Option<Utf8<'a>> {
+        if self.is_encrypted() {
+            return None;
+        }
+        let (text, at) = self.cursor.text_and_place();
+        let rest = text.get(at..)?;
+        let (start, in_union) = match rest.first()? {
+            b'"' => (at + 1, false),
+            b'{' if rest.starts_with(b"{\"string\":\"") => (at + 11, true),
+            _ => return None,
+        };
+        let Run { end, is_ascii } = plain_run(text, start);
+        if text.get(end) != Some(&b'"') || (in_union && text.get(end + 1) != Some(&b'}')) {
+            return None;
+        }
+        let value = text.get(start..end)?;
+        if !is_ascii {
+            std::str::from_utf8(value).ok()?;
+        }
+        self.cursor.go_to(end + 1 + usize::from(in_union));
+        Some(Utf8(value))
+    }
+
+    /// Passes an integer, bare or in its union, if it is written plainly; else nothing.
+    #[inline]
+    pub fn plain_integer(&mut self) -> Option<i64> {
+        if self.is_encrypted() {
+            return None;
+        }
+        let (text, at) = self.cursor.text_and_place();
+        let rest = text.get(at..)?;
+        let (start, in_union) = match rest.first()? {
+            b'0'..=b'9' | b'-' => (at, false),
+            b'{' if rest.starts_with(b"{\"long\":") => (at + 8, true),
+            b'{' if rest.starts_with(b"{\"int\":") => (at + 7, true),
+            _ => return None,
+        };
+        let is_negative = text.get(start) == Some(&b'-');
+        let first = start + usize::from(is_negative);
+        let mut end = first;
+        let mut number = 0i64;
+        while let Some(digit @ b'0'..=b'9') = text.get(end) {
+            // Wraps only where more than 18 digits follow, which is refused below.
+            number = number.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+            end += 1;
+        }
+        let is_canonical = match text.get(first)? {
+            b'0' => end == first + 1 && !is_negative,
+            _ => (1..=18).contains(&(end - first)),
+        };
+        let ends_here = match text.get(end)? {
+            b'}' => true,
+            b',' | b']' => !in_union,
+            _ => false,
+        };
+        if !is_canonical || !ends_here {
+            return None;
+        }
+        self.cursor.go_to(end + usize::from(in_union));
+        Some(if is_negative { -number } else { number })
+    }
+
+    /// Passes `null`, if a comma or a closing bracket follows at once; else nothing.
+    #[inline]
+    pub fn plain_null(&mut self) -> bool {
+        let (text, at) = self.cursor.text_and_place();
+        let found = matches!(
+            text.get(at..).and_then(<[u8]>::first_chunk::<5>),
+            Some([b'n', b'u', b'l', b'l', b',' | b'}' | b']'])
+        );
+        if found {
+            self.cursor.go_to(at + 4);
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::{Scalar, whole_number};
+    use proptest::prelude::*;
+
+    #[test]
+    fn runs_end_where_a_byte_at_a_time_ends() {
+        let mut text = vec![b'a'; 70];
+        for stop in [b'"', b'\\', 0x1F, 0] {
+            for at in 0..70 {
+                text[at] = stop;
+                assert_eq!(plain_run(&text, 0), Run { end: at, is_ascii: true }, "{stop} at {at}");
+                assert_eq!(plain_run(&text, at + 1), Run { end: 70, is_ascii: true });
+                text[at] = b'a';
+            }
+        }
+        text[33] = 0xC3;
+        for (stop, is_ascii) in [(20, true), (33, true), (34, false), (47, false), (69, false)] {
+            let kept = std::mem::replace(&mut text[stop], b'"');
+            assert_eq!(plain_run(&text, 3), Run { end: stop, is_ascii }, "{stop}");
+            text[stop] = kept;
+        }
+        assert_eq!(plain_run(&[0x7F, 0x20, 0xFF], 0), Run { end: 3, is_ascii: false });
+    }
+
+    fn texts() -> impl Strategy<Value = String> {
+        let token = prop_oneof![
+            Just("{\"string\":".to_owned()),
+            Just("{\"long\":".to_owned()),
+            Just("{\"int\":".to_owned()),
+            "[-]?[0-9]{1,21}",
+            "\"[a-z\u{e9} \\\\\"]{0,40}\"",
+            Just("null".to_owned()),
+            "[,}\\] .e]",
+        ];
+        proptest::collection::vec(token, 1..5).prop_map(|tokens| tokens.concat())
+    }
+
+    proptest! {
+        /// Whatever is answered here, the whole reader answers as well, and ends at the same place.
+        #[test]
+        fn answers_are_those_of_the_whole_reader(text in texts()) {
+            let mut whole = Doc::new(text.as_bytes(), &[], 8);
+            let scalar = whole.scalar(&[]);
+            let mut doc = Doc::new(text.as_bytes(), &[], 8);
+            if let Some(value) = doc.plain_text() {
+                let Ok(Scalar::Text(wanted)) = &scalar else { panic!("{text}: {scalar:?}") };
+                let wanted = wanted.decode().unwrap();
+                prop_assert_eq!(wanted.as_bytes(), value.bytes());
+                prop_assert_eq!(whole.cursor.at(), doc.cursor.at());
+            }
+            let mut doc = Doc::new(text.as_bytes(), &[], 8);
+            if let Some(value) = doc.plain_integer() {
+                let Ok(Scalar::Number(wanted)) = &scalar else { panic!("{text}: {scalar:?}") };
+                prop_assert_eq!(whole_number(wanted), Some(value));
+                prop_assert_eq!(whole.cursor.at(), doc.cursor.at());
+            }
+            let mut doc = Doc::new(text.as_bytes(), &[], 8);
+            if doc.plain_null() {
+                prop_assert_eq!(scalar, Ok(Scalar::Null));
+                prop_assert_eq!(whole.cursor.at(), doc.cursor.at());
+            }
+        }
+    }
+
+    #[test]
+    fn the_commonest_are_answered_and_others_left() {
+        let text = |text: &str| {
+            let mut doc = Doc::new(text.as_bytes(), &[], 8);
+            doc.plain_text()
+                .map(|value| (String::from_utf8(value.bytes().to_vec()).unwrap(), doc.cursor.at()))
+        };
+        assert_eq!(text("\"x\","), Some(("x".into(), 3)));
+        assert_eq!(text("{\"string\":\"h\u{e9}\"}"), Some(("h\u{e9}".into(), 16)));
+        for other in
+            ["", "\"x", "\"a\\n\"", "{\"string\":\"x\"", "{\"string\": \"x\"}", " \"x\"", "{\"a\":\"x\"}"]
+        {
+            assert_eq!(text(other), None, "{other}");
+        }
+        let integer = |text: &str| {
+            let mut doc = Doc::new(text.as_bytes(), &[], 8);
+            doc.plain_integer().map(|value| (value, doc.cursor.at()))
+        };
+        assert_eq!(integer("-5,"), Some((-5, 2)));
+        assert_eq!(integer("{\"long\":1700000000000}"), Some((1_700_000_000_000, 22)));
+        assert_eq!(integer("{\"int\":0}"), Some((0, 9)));
+        assert_eq!(integer("999999999999999999]"), Some((999_999_999_999_999_999, 18)));
+        for other in
+            ["5", "05,", "-0,", "-,", "1.0,", "1e2,", "1000000000000000000,", "{\"long\":5,", "{\"long\":}"]
+        {
+            assert_eq!(integer(other), None, "{other}");
+        }
+        let bad = b"\"\xFF\",";
+        assert_eq!(Doc::new(bad, &[], 8).plain_text(), None);
+        assert_eq!(Doc::new(b"\"x\",", &[0], 8).plain_text(), None, "it was decrypted");
+    }
+}
