@@ -21,6 +21,7 @@ use super::workers::{PartResult, Tools, read_part};
 use super::{Run, now_ms};
 use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome, fail_point};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage};
+use crate::records::Buffers;
 
 /// How often a batch is done anew because others committed first.
 pub(super) const MAX_RACES: u32 = 20;
@@ -87,6 +88,7 @@ pub(super) struct Try<'r, 'l> {
     attempt: Attempt,
     /// What the batch is to replace; then all of its parts are archived or none.
     redo: Option<&'r Redo>,
+    buffers: Arc<Buffers>,
     done: Mutex<Done>,
 }
 
@@ -109,7 +111,7 @@ struct Received {
 
 impl<'r, 'l> Try<'r, 'l> {
     pub fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt, redo: Option<&'r Redo>) -> Self {
-        Try { run, batch, attempt, redo, done: Mutex::default() }
+        Try { run, batch, attempt, redo, buffers: Arc::default(), done: Mutex::default() }
     }
 
     /// Reads and commits, and notes meanwhile what is being read: should the process die, the next run tries
@@ -127,7 +129,7 @@ impl<'r, 'l> Try<'r, 'l> {
     fn read_and_commit(self, parts: &[Part]) -> Result<Tried, Fault> {
         let shared = self.attempt.object_set();
         let taken = self.receive(parts, &shared);
-        let Try { run, batch, attempt, redo, done } = self;
+        let Try { run, batch, attempt, redo, done, .. } = self;
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sets.push(shared);
         let fatal = done.fatal.or(run.stop.check().err());
@@ -254,9 +256,10 @@ impl<'r, 'l> Try<'r, 'l> {
             stop: self.run.stop,
             chunks_ahead: options.work.threads * 2,
             salvage: options.salvage,
+            buffers: self.buffers.clone(),
         };
         let read = || {
-            let result = read_part(part, payload, tools, &staging)?;
+            let result = read_part(part, payload, tools.clone(), &staging)?;
             self.redo.map_or(Ok(()), |redo| redo.check(&result.entry)).map(|()| result)
         };
         let result = match caught(read) {

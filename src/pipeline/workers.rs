@@ -8,7 +8,7 @@
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
@@ -18,7 +18,7 @@ use super::stop::Stop;
 use crate::decode::{self, Keyring};
 use crate::lake::PartEntry;
 use crate::model::{DecodeLimits, Fault, FaultKind, Part, Payload, RunTotals, Stage, UtcDay};
-use crate::records::{Chunk, Framer, Reject};
+use crate::records::{Buffers, Chunk, Framer, Reject};
 use crate::tables::{Origin, Reader};
 
 /// Bytes of JSON text that are parsed at a time.
@@ -33,7 +33,7 @@ const REJECT_BYTES: usize = 4 << 20;
 const REJECT_OVERHEAD: usize = 256;
 
 /// What every part of a batch is worked on with.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Tools<'a> {
     pub keys: &'a Keyring,
     pub limits: &'a DecodeLimits,
@@ -42,6 +42,8 @@ pub struct Tools<'a> {
     pub chunks_ahead: usize,
     /// Take what can be read of a damaged part.
     pub salvage: bool,
+    /// For the texts of chunks.
+    pub buffers: Arc<Buffers>,
 }
 
 /// What is known of a part whose every record is in its staging.
@@ -66,7 +68,7 @@ pub fn read_part(
     let text = decode::open(payload, tools.keys, tools.limits)?;
     let mut damage = None;
     let text = Sound { text, damage: tools.salvage.then_some(&mut damage) };
-    let mut framer = Framer::new(text, *tools.limits, CHUNK_BYTES);
+    let mut framer = Framer::new(text, *tools.limits, CHUNK_BYTES).with_buffers(tools.buffers.clone());
     let work = Work {
         origin: Origin {
             account: part.id.account.to_string(),
@@ -161,9 +163,9 @@ impl Work<'_> {
                 // The first chunk is read here: a small part has no other, and is spared the hand-over.
                 let ahead = self.waiting.fetch_add(1, Ordering::AcqRel);
                 if chunk.first_record > 0 && ahead < self.tools.chunks_ahead {
-                    scope.spawn(move |_| self.read_chunk(&chunk));
+                    scope.spawn(move |_| self.read_chunk(chunk));
                 } else {
-                    self.read_chunk(&chunk);
+                    self.read_chunk(chunk);
                 }
             }
             Ok(())
@@ -171,8 +173,9 @@ impl Work<'_> {
         lock(&self.failed).take().map_or(Ok(()), Err)
     }
 
-    fn read_chunk(&self, chunk: &Chunk) {
-        let read = self.try_chunk(chunk);
+    fn read_chunk(&self, chunk: Chunk) {
+        let read = self.try_chunk(&chunk);
+        self.tools.buffers.give(chunk.text);
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         if let Err(fault) = read {
             lock(&self.failed).get_or_insert(fault);

@@ -244,6 +244,11 @@ impl<'a> Doc<'a> {
                 inside(self, None)?;
                 Ok(Entered::Read)
             }
+            Kind::Object if !self.encrypted && self.cursor.eat(b"{\"array\":[") => {
+                inside(self, None)?;
+                self.leave(false, beside)?;
+                Ok(Entered::Read)
+            }
             Kind::Object => {
                 self.cursor.begin_object()?;
                 let mut first = true;
@@ -294,6 +299,15 @@ impl<'a> Doc<'a> {
         let wanted = Wanted::Record { wrappers, is_field };
         if self.cursor.kind()? != Kind::Object {
             return self.null_sealed_or_misfit(start, &wanted, inside, beside);
+        }
+        let brace = self.cursor.at();
+        if let Some(name) = self.plain_wrapper() {
+            if !is_field(name.as_bytes()) {
+                inside(self, Some(name))?;
+                self.leave(false, beside)?;
+                return Ok(Entered::Read);
+            }
+            self.cursor.rewind(brace);
         }
         self.cursor.begin_object()?;
         let behind = self.cursor.at();

@@ -12,6 +12,7 @@
 
 mod avro_json;
 mod brackets;
+mod buffers;
 mod cursor;
 mod decrypted;
 mod envelope;
@@ -22,6 +23,7 @@ mod reject;
 mod type_names;
 
 pub use avro_json::{Beside, Doc, Entered, Inside, Scalar};
+pub use buffers::Buffers;
 pub use cursor::{Cursor, Kind, NotUnicode, SyntaxError, Text, show_raw};
 pub use decrypted::{Opened, may_be_encrypted, open_encrypted};
 pub use envelope::{Head, Parts, canonical_integer, read_envelope, whole_number};

@@ -1,8 +1,9 @@
 //! The commonest values in one step: plain strings and integers as the service writes them.
 //!
 //! ```text
-//! "x"   {"string":"x"}      -> x, borrowed, known to be UTF-8
-//! 5     {"long":5}          -> 5
+//! "x"   {"string":"x"}   {"com.liveperson.dataaccess.DeviceType":"x"}   -> x, borrowed, known to be UTF-8
+//! 5     {"long":5}                                                       -> 5
+//! {"com.liveperson.dataaccess.Goal":{    {"array":[                      -> their inside is entered
 //! ```
 //! Nearly every value of a file is one of these. Whatever is written in another way (blanks, escapes, other
 //! wrappers, bytes that are not UTF-8, numbers of 19 digits) is passed over untouched, for [`Doc::scalar`] to
@@ -11,6 +12,9 @@
 use wide::u8x16;
 
 use super::avro_json::Doc;
+
+/// What the service puts before the names of its types. Source: data-access-api fact sheet, examples.
+const NAMESPACE: &[u8] = b"com.liveperson.dataaccess.";
 
 /// Bytes that are UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,11 @@ impl<'a> Doc<'a> {
         let (start, in_union) = match rest.first()? {
             b'"' => (at + 1, false),
             b'{' if rest.starts_with(b"{\"string\":\"") => (at + 11, true),
+            b'{' => {
+                let name = type_name(rest)?;
+                let behind = at + 2 + name.len();
+                text.get(behind..)?.starts_with(b"\":\"").then_some((behind + 3, true))?
+            }
             _ => return None,
         };
         let Run { end, is_ascii } = plain_run(text, start);
@@ -133,6 +142,23 @@ impl<'a> Doc<'a> {
         Some(if is_negative { -number } else { number })
     }
 
+    /// Passes the opening of a record's wrapper and of the record in it, if they are written plainly; else
+    /// nothing. Gives the wrapper's name.
+    #[inline]
+    pub(super) fn plain_wrapper(&mut self) -> Option<&'a str> {
+        if self.is_encrypted() {
+            return None;
+        }
+        let (text, at) = self.cursor.text_and_place();
+        let name = type_name(text.get(at..)?)?;
+        let behind = at + 2 + name.len();
+        if !text.get(behind..)?.starts_with(b"\":{") {
+            return None;
+        }
+        self.cursor.go_to(behind + 3);
+        std::str::from_utf8(name).ok()
+    }
+
     /// Passes `null`, if a comma or a closing bracket follows at once; else nothing.
     #[inline]
     pub fn plain_null(&mut self) -> bool {
@@ -146,6 +172,16 @@ impl<'a> Doc<'a> {
         }
         found
     }
+}
+
+/// The full name of a type of the service, which stands as the only key behind an opening brace.
+#[inline]
+fn type_name(text: &[u8]) -> Option<&[u8]> {
+    let name = text.strip_prefix(b"{\"")?;
+    let short = name.strip_prefix(NAMESPACE)?;
+    let letters =
+        short.iter().position(|byte| !byte.is_ascii_alphanumeric()).filter(|letters| *letters > 0)?;
+    name.get(..NAMESPACE.len() + letters)
 }
 
 #[cfg(test)]
@@ -179,6 +215,8 @@ mod tests {
             Just("{\"string\":".to_owned()),
             Just("{\"long\":".to_owned()),
             Just("{\"int\":".to_owned()),
+            Just("{\"com.liveperson.dataaccess.DeviceType\":".to_owned()),
+            Just("{\"com.liveperson.dataaccess.\":".to_owned()),
             "[-]?[0-9]{1,21}",
             "\"[a-z\u{e9} \\\\\"]{0,40}\"",
             Just("null".to_owned()),
@@ -232,6 +270,8 @@ mod tests {
             let mut doc = Doc::new(text.as_bytes(), &[], 8);
             doc.plain_integer().map(|value| (value, doc.cursor.at()))
         };
+        assert_eq!(text("{\"com.liveperson.dataaccess.T1\":\"x\"}"), Some(("x".into(), 36)));
+        assert_eq!(text("{\"com.liveperson.dataaccess.T-1\":\"x\"}"), None);
         assert_eq!(integer("-5,"), Some((-5, 2)));
         assert_eq!(integer("{\"long\":1700000000000}"), Some((1_700_000_000_000, 22)));
         assert_eq!(integer("{\"int\":0}"), Some((0, 9)));

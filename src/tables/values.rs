@@ -120,6 +120,11 @@ pub fn find(fields: &[Field], key: Text<'_>, guess: usize) -> Option<usize> {
     }
     let exact = fields.iter().position(|field| field.json.as_bytes() == key.raw);
     exact.or_else(|| {
+        if !key.raw.contains(&b' ') {
+            let key =
+                |field: &Field| field.json.as_bytes().eq_ignore_ascii_case(key.raw) && !key.raw.is_empty();
+            return fields.iter().position(key);
+        }
         let letters = key.raw.iter().filter(|b| **b != b' ');
         fields.iter().position(|field| {
             field.json.len() <= key.raw.len()
