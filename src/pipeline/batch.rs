@@ -17,11 +17,10 @@ use tokio::sync::mpsc;
 use super::budget::{Budget, Share};
 use super::redo::Redo;
 use super::staging::Staging;
-use super::workers::{PartResult, Tools, read_part};
+use super::workers::{PartResult, Spare, Tools, read_part};
 use super::{Run, now_ms};
 use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome, fail_point};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage};
-use crate::records::Buffers;
 
 /// How often a batch is done anew because others committed first.
 pub(super) const MAX_RACES: u32 = 20;
@@ -88,7 +87,7 @@ pub(super) struct Try<'r, 'l> {
     attempt: Attempt,
     /// What the batch is to replace; then all of its parts are archived or none.
     redo: Option<&'r Redo>,
-    buffers: Arc<Buffers>,
+    spare: Spare,
     done: Mutex<Done>,
 }
 
@@ -111,7 +110,7 @@ struct Received {
 
 impl<'r, 'l> Try<'r, 'l> {
     pub fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt, redo: Option<&'r Redo>) -> Self {
-        Try { run, batch, attempt, redo, buffers: Arc::default(), done: Mutex::default() }
+        Try { run, batch, attempt, redo, spare: Spare::default(), done: Mutex::default() }
     }
 
     /// Reads and commits, and notes meanwhile what is being read: should the process die, the next run tries
@@ -256,10 +255,10 @@ impl<'r, 'l> Try<'r, 'l> {
             stop: self.run.stop,
             chunks_ahead: options.work.threads * 2,
             salvage: options.salvage,
-            buffers: self.buffers.clone(),
+            spare: &self.spare,
         };
         let read = || {
-            let result = read_part(part, payload, tools.clone(), &staging)?;
+            let result = read_part(part, payload, tools, &staging)?;
             self.redo.map_or(Ok(()), |redo| redo.check(&result.entry)).map(|()| result)
         };
         let result = match caught(read) {

@@ -33,7 +33,7 @@ const REJECT_BYTES: usize = 4 << 20;
 const REJECT_OVERHEAD: usize = 256;
 
 /// What every part of a batch is worked on with.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Tools<'a> {
     pub keys: &'a Keyring,
     pub limits: &'a DecodeLimits,
@@ -42,9 +42,20 @@ pub struct Tools<'a> {
     pub chunks_ahead: usize,
     /// Take what can be read of a damaged part.
     pub salvage: bool,
-    /// For the texts of chunks.
-    pub buffers: Arc<Buffers>,
+    pub spare: &'a Spare,
 }
+
+/// Memory that parts of one batch hand on to each other.
+#[derive(Debug, Default)]
+pub struct Spare {
+    /// For the texts of chunks.
+    buffers: Arc<Buffers>,
+    /// Drained, of the batch's stream.
+    readers: Mutex<Vec<Reader>>,
+}
+
+/// Readers at most that wait for the next part.
+const SPARE_READERS: usize = 8;
 
 /// What is known of a part whose every record is in its staging.
 #[derive(Debug)]
@@ -68,7 +79,7 @@ pub fn read_part(
     let text = decode::open(payload, tools.keys, tools.limits)?;
     let mut damage = None;
     let text = Sound { text, damage: tools.salvage.then_some(&mut damage) };
-    let mut framer = Framer::new(text, *tools.limits, CHUNK_BYTES).with_buffers(tools.buffers.clone());
+    let mut framer = Framer::new(text, *tools.limits, CHUNK_BYTES).with_buffers(tools.spare.buffers.clone());
     let work = Work {
         origin: Origin {
             account: part.id.account.to_string(),
@@ -175,7 +186,7 @@ impl Work<'_> {
 
     fn read_chunk(&self, chunk: Chunk) {
         let read = self.try_chunk(&chunk);
-        self.tools.buffers.give(chunk.text);
+        self.tools.spare.buffers.give(chunk.text);
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         if let Err(fault) = read {
             lock(&self.failed).get_or_insert(fault);
@@ -184,8 +195,7 @@ impl Work<'_> {
 
     fn try_chunk(&self, chunk: &Chunk) -> Result<(), Fault> {
         let idle = lock(&self.readers).pop();
-        let mut reader =
-            idle.unwrap_or_else(|| Reader::new(self.origin.clone(), self.tools.limits.max_depth));
+        let mut reader = idle.unwrap_or_else(|| self.another_reader());
         let mut findings = Findings::default();
         parse_chunk(chunk, self.tools.keys, &mut reader, &mut findings)?;
         self.note(findings)?;
@@ -194,6 +204,17 @@ impl Work<'_> {
         }
         lock(&self.readers).push(reader);
         Ok(())
+    }
+
+    fn another_reader(&self) -> Reader {
+        let origin = self.origin.clone();
+        match lock(&self.tools.spare.readers).pop() {
+            Some(mut reader) => {
+                reader.begin(origin);
+                reader
+            }
+            None => Reader::new(origin, self.tools.limits.max_depth),
+        }
     }
 
     fn note(&self, found: Findings) -> Result<(), Fault> {
@@ -261,6 +282,10 @@ impl Work<'_> {
                 versions.iter().filter(|v| !schema_versions.contains(v)).cloned().collect::<Vec<_>>(),
             );
         }
+        let mut spare = lock(&self.tools.spare.readers);
+        let room = SPARE_READERS.saturating_sub(spare.len());
+        spare.extend(readers.into_iter().take(room));
+        drop(spare);
         if records_in_tables + totals.rejected != framed {
             return Err(internal(&format!(
                 "{framed} records were framed, {records_in_tables} are in tables and {} in quarantine",

@@ -244,7 +244,7 @@ impl<'a> Doc<'a> {
                 inside(self, None)?;
                 Ok(Entered::Read)
             }
-            Kind::Object if !self.encrypted && self.cursor.eat(b"{\"array\":[") => {
+            Kind::Object if self.plain_array() => {
                 inside(self, None)?;
                 self.leave(false, beside)?;
                 Ok(Entered::Read)

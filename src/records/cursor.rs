@@ -225,12 +225,13 @@ impl<'a> Cursor<'a> {
         Ok(Some(key))
     }
 
-    /// Consumes the object's next key and its colon if it is `key` and written without blanks, else nothing.
+    /// Consumes the object's next key and its colon if it is `key` and written as usual (no blanks, or one
+    /// behind the comma), else nothing.
     #[inline]
     pub fn next_key_is(&mut self, key: &str, first: &mut bool) -> bool {
         let found = || {
             let rest = self.text.get(self.at..)?;
-            let rest = if *first { rest } else { rest.strip_prefix(b",")? };
+            let rest = if *first { rest } else { without_blank(rest.strip_prefix(b",")?) };
             rest.strip_prefix(b"\"")?.strip_prefix(key.as_bytes())?.strip_prefix(b"\":")
         };
         let Some(rest) = found() else { return false };
@@ -458,6 +459,12 @@ impl<'a> Cursor<'a> {
         open.push(object);
         Ok(())
     }
+}
+
+/// The text without the one blank that many writers of JSON put behind commas and colons.
+#[inline]
+pub(super) fn without_blank(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b" ").unwrap_or(text)
 }
 
 /// Appends the unescaped bytes of a checked token.

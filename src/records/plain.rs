@@ -5,13 +5,14 @@
 //! 5     {"long":5}                                                       -> 5
 //! {"com.liveperson.dataaccess.Goal":{    {"array":[                      -> their inside is entered
 //! ```
-//! Nearly every value of a file is one of these. Whatever is written in another way (blanks, escapes, other
-//! wrappers, bytes that are not UTF-8, numbers of 19 digits) is passed over untouched, for [`Doc::scalar`] to
+//! Nearly every value of a file is one of these. Whatever is written in another way (more than
+//! one blank behind a colon or comma, escapes, other wrappers, bytes that are not UTF-8, numbers of 19 digits) is passed over untouched, for [`Doc::scalar`] to
 //! read: it decides what a value means, and this file must agree with it where it answers at all.
 
 use wide::u8x16;
 
 use super::avro_json::Doc;
+use super::cursor::without_blank;
 
 /// What the service puts before the names of its types. Source: data-access-api fact sheet, examples.
 const NAMESPACE: &[u8] = b"com.liveperson.dataaccess.";
@@ -76,21 +77,16 @@ impl<'a> Doc<'a> {
     /// Passes a string, bare or in its union, if it is written plainly; else nothing.
     #[inline]
     pub fn plain_text(&mut self) -> Option<Utf8<'a>> {
-        if self.is_encrypted() {
-            return None;
-        }
-        let (text, at) = self.cursor.text_and_place();
-        let rest = text.get(at..)?;
-        let (start, in_union) = match rest.first()? {
-            b'"' => (at + 1, false),
-            b'{' if rest.starts_with(b"{\"string\":\"") => (at + 11, true),
-            b'{' => {
-                let name = type_name(rest)?;
-                let behind = at + 2 + name.len();
-                text.get(behind..)?.starts_with(b"\":\"").then_some((behind + 3, true))?
-            }
+        let (text, rest) = self.plain()?;
+        let (rest, in_union) = match rest.first()? {
+            b'"' => (rest, false),
+            b'{' => match rest.strip_prefix(b"{\"string\":") {
+                Some(rest) => (without_blank(rest), true),
+                None => (behind_type_name(rest)?.1, true),
+            },
             _ => return None,
         };
+        let start = text.len() - rest.strip_prefix(b"\"")?.len();
         let Run { end, is_ascii } = plain_run(text, start);
         if text.get(end) != Some(&b'"') || (in_union && text.get(end + 1) != Some(&b'}')) {
             return None;
@@ -106,31 +102,29 @@ impl<'a> Doc<'a> {
     /// Passes an integer, bare or in its union, if it is written plainly; else nothing.
     #[inline]
     pub fn plain_integer(&mut self) -> Option<i64> {
-        if self.is_encrypted() {
-            return None;
-        }
-        let (text, at) = self.cursor.text_and_place();
-        let rest = text.get(at..)?;
-        let (start, in_union) = match rest.first()? {
-            b'0'..=b'9' | b'-' => (at, false),
-            b'{' if rest.starts_with(b"{\"long\":") => (at + 8, true),
-            b'{' if rest.starts_with(b"{\"int\":") => (at + 7, true),
+        let (text, rest) = self.plain()?;
+        let (rest, in_union) = match rest.first()? {
+            b'0'..=b'9' | b'-' => (rest, false),
+            b'{' => {
+                let behind = rest.strip_prefix(b"{\"long\":").or_else(|| rest.strip_prefix(b"{\"int\":"))?;
+                (without_blank(behind), true)
+            }
             _ => return None,
         };
-        let is_negative = text.get(start) == Some(&b'-');
-        let first = start + usize::from(is_negative);
-        let mut end = first;
+        let is_negative = rest.first() == Some(&b'-');
+        let digits = if is_negative { rest.get(1..)? } else { rest };
         let mut number = 0i64;
-        while let Some(digit @ b'0'..=b'9') = text.get(end) {
+        let mut length = 0;
+        while let Some(digit @ b'0'..=b'9') = digits.get(length) {
             // Wraps only where more than 18 digits follow, which is refused below.
             number = number.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
-            end += 1;
+            length += 1;
         }
-        let is_canonical = match text.get(first)? {
-            b'0' => end == first + 1 && !is_negative,
-            _ => (1..=18).contains(&(end - first)),
+        let is_canonical = match digits.first()? {
+            b'0' => length == 1 && !is_negative,
+            _ => (1..=18).contains(&length),
         };
-        let ends_here = match text.get(end)? {
+        let ends_here = match digits.get(length)? {
             b'}' => true,
             b',' | b']' => !in_union,
             _ => false,
@@ -138,50 +132,67 @@ impl<'a> Doc<'a> {
         if !is_canonical || !ends_here {
             return None;
         }
-        self.cursor.go_to(end + usize::from(in_union));
+        self.cursor.go_to(text.len() - digits.len() + length + usize::from(in_union));
         Some(if is_negative { -number } else { number })
+    }
+
+    /// Passes the opening of an array in its union, if it is written plainly; else nothing.
+    #[inline]
+    pub(super) fn plain_array(&mut self) -> bool {
+        let opening = || {
+            let (text, rest) = self.plain()?;
+            let rest = without_blank(rest.strip_prefix(b"{\"array\":")?).strip_prefix(b"[")?;
+            Some(text.len() - rest.len())
+        };
+        let behind = opening();
+        behind.inspect(|behind| self.cursor.go_to(*behind)).is_some()
     }
 
     /// Passes the opening of a record's wrapper and of the record in it, if they are written plainly; else
     /// nothing. Gives the wrapper's name.
     #[inline]
     pub(super) fn plain_wrapper(&mut self) -> Option<&'a str> {
-        if self.is_encrypted() {
-            return None;
-        }
-        let (text, at) = self.cursor.text_and_place();
-        let name = type_name(text.get(at..)?)?;
-        let behind = at + 2 + name.len();
-        if !text.get(behind..)?.starts_with(b"\":{") {
-            return None;
-        }
-        self.cursor.go_to(behind + 3);
-        std::str::from_utf8(name).ok()
+        let (text, rest) = self.plain()?;
+        let (name, rest) = behind_type_name(rest)?;
+        let name = std::str::from_utf8(name).ok()?;
+        let rest = rest.strip_prefix(b"{")?;
+        self.cursor.go_to(text.len() - rest.len());
+        Some(name)
     }
 
     /// Passes `null`, if a comma or a closing bracket follows at once; else nothing.
     #[inline]
     pub fn plain_null(&mut self) -> bool {
-        let (text, at) = self.cursor.text_and_place();
-        let found = matches!(
-            text.get(at..).and_then(<[u8]>::first_chunk::<5>),
-            Some([b'n', b'u', b'l', b'l', b',' | b'}' | b']'])
-        );
-        if found {
-            self.cursor.go_to(at + 4);
+        let null = || {
+            let (text, rest) = self.plain()?;
+            let rest = rest.strip_prefix(b"null")?;
+            matches!(rest.first()?, b',' | b'}' | b']').then_some(text.len() - rest.len())
+        };
+        let behind = null();
+        behind.inspect(|behind| self.cursor.go_to(*behind)).is_some()
+    }
+
+    /// The whole text and what is left of it, unless something in it is encrypted.
+    #[inline]
+    fn plain(&self) -> Option<(&'a [u8], &'a [u8])> {
+        if self.is_encrypted() {
+            return None;
         }
-        found
+        let (text, at) = self.cursor.text_and_place();
+        Some((text, without_blank(text.get(at..)?)))
     }
 }
 
-/// The full name of a type of the service, which stands as the only key behind an opening brace.
+/// The full name of a type of the service that is the first key behind an opening brace, and the text behind
+/// its colon.
 #[inline]
-fn type_name(text: &[u8]) -> Option<&[u8]> {
+fn behind_type_name(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let name = text.strip_prefix(b"{\"")?;
     let short = name.strip_prefix(NAMESPACE)?;
     let letters =
         short.iter().position(|byte| !byte.is_ascii_alphanumeric()).filter(|letters| *letters > 0)?;
-    name.get(..NAMESPACE.len() + letters)
+    let rest = short.get(letters..)?.strip_prefix(b"\":")?;
+    Some((name.get(..NAMESPACE.len() + letters)?, without_blank(rest)))
 }
 
 #[cfg(test)]
@@ -221,6 +232,7 @@ mod tests {
             "\"[a-z\u{e9} \\\\\"]{0,40}\"",
             Just("null".to_owned()),
             "[,}\\] .e]",
+            Just(" ".to_owned()),
         ];
         proptest::collection::vec(token, 1..5).prop_map(|tokens| tokens.concat())
     }
@@ -262,7 +274,7 @@ mod tests {
         assert_eq!(text("\"x\","), Some(("x".into(), 3)));
         assert_eq!(text("{\"string\":\"h\u{e9}\"}"), Some(("h\u{e9}".into(), 16)));
         for other in
-            ["", "\"x", "\"a\\n\"", "{\"string\":\"x\"", "{\"string\": \"x\"}", " \"x\"", "{\"a\":\"x\"}"]
+            ["", "\"x", "\"a\\n\"", "{\"string\":\"x\"", "{\"string\":\"x\" }", "  \"x\"", "{\"a\":\"x\"}"]
         {
             assert_eq!(text(other), None, "{other}");
         }
@@ -270,6 +282,7 @@ mod tests {
             let mut doc = Doc::new(text.as_bytes(), &[], 8);
             doc.plain_integer().map(|value| (value, doc.cursor.at()))
         };
+        assert_eq!(text(" {\"string\": \"x\"}"), Some(("x".into(), 16)));
         assert_eq!(text("{\"com.liveperson.dataaccess.T1\":\"x\"}"), Some(("x".into(), 36)));
         assert_eq!(text("{\"com.liveperson.dataaccess.T-1\":\"x\"}"), None);
         assert_eq!(integer("-5,"), Some((-5, 2)));

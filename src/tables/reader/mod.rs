@@ -120,6 +120,16 @@ impl Reader {
         }
     }
 
+    /// Goes on with another part of the same account and stream, as a new reader would, with memory that is
+    /// there already. To be drained before.
+    pub fn begin(&mut self, origin: Origin) {
+        debug_assert!(self.all_rows() == 0 && self.origin.stream == origin.stream);
+        self.origin = origin;
+        self.notes = Notes::default();
+        self.versions.clear();
+        self.records = 0;
+    }
+
     /// Reads one record. `decrypted`: offsets of strings that were decrypted in place.
     ///
     /// # Errors
