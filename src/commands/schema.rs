@@ -48,6 +48,9 @@ fn as_text(table: &'static Table) -> String {
         let kind = short_type(&type_name(Dialect::DuckDb, column.kind));
         text.push_str(&format!("  {:<width$}  {kind:<9}  {}\n", column.name, column.doc));
     }
+    if let Some(by) = table.latest_by() {
+        text.push_str(&format!("  {}_latest, a view of --ddl: each once per account_id, {}\n", table.name, by.join(", ")));
+    }
     text.push('\n');
     text
 }
@@ -82,5 +85,6 @@ fn as_json(table: &'static Table) -> Value {
         "row": table.grain,
         "stream": table.stream.map(|stream| stream.resource()),
         "columns": columns,
+        "latest": table.latest_by(),
     })
 }

@@ -51,9 +51,9 @@ FROM agent_state_intervals
 GROUP BY account_id, date, agent_id, state, state_text;
 
 -- agent_utilisation_daily: one row per account, day (UTC) and agent.
--- logged_in_ms: all states but offline; busy_ms: logged in with at least one chat; chat_ms: time of all chats
--- together; capacity_ms: logged in, times the limit of chats, where a limit is told.
--- online_share: online of logged in; busy_share: busy of logged in; load_share: chats of capacity.
+-- logged_in_ms: all states but offline, busy_ms: logged in with at least one chat, chat_ms: time of all chats
+-- together, capacity_ms: logged in, times the limit of chats, where a limit is told.
+-- online_share: online of logged in, busy_share: busy of logged in, load_share: chats of capacity.
 VIEW agent_utilisation_daily AS
 WITH sums AS (
   SELECT account_id, date, agent_id, max(agent_username) AS agent_username,

@@ -28,7 +28,7 @@ pub(super) fn latest(dialect: Dialect, table: &Table) -> Option<String> {
     };
     let name = format!("{}_latest", table.name);
     Some(format!(
-        "\n-- {}: each once per account_id, {by}; as told last\n{}{query};\n",
+        "\n-- {}: each once per account_id, {by}, as told last\n{}{query};\n",
         table.name,
         create(dialect, &name)
     ))

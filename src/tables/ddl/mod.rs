@@ -47,7 +47,7 @@ pub fn duckdb_views(out: &str) -> String {
              SET VARIABLE lp_has_{name} = (SELECT count(*) > 0 FROM glob({glob}));\n\
              {}SELECT *{}\n\
              FROM query(CASE WHEN getvariable('lp_has_{name}')\n  THEN '{read}'\n  ELSE '{}' END);\n",
-            table.grain,
+            remark(table),
             create(Dialect::DuckDb, name),
             decoded(Dialect::DuckDb, table),
             quoted(&empty),
@@ -62,7 +62,7 @@ pub fn spark_views(out: &str, present: Option<&BTreeSet<String>>) -> String {
     let mut sql = "-- Views over a lake of lp-archive. Load them with: spark-sql -i views.sql\n".to_owned();
     for table in TABLES {
         let name = table.name;
-        sql.push_str(&format!("\n-- {name}: one row per {}\n", table.grain));
+        sql.push_str(&format!("\n-- {name}: one row per {}\n", remark(table)));
         let from = if present.is_none_or(|present| present.contains(name)) {
             let path = format!("{}/{name}", root(out)).replace('\\', "\\\\").replace('\'', "\\'");
             // With the columns told, Spark need not open every object to learn them, and an account id of
@@ -97,6 +97,11 @@ fn create(dialect: Dialect, name: &str) -> String {
         Dialect::Spark => "TEMPORARY VIEW",
     };
     format!("CREATE OR REPLACE {kind} {} AS\n", name_of(dialect, name))
+}
+
+/// What a row stands for, without a semicolon: scripts are cut into statements at semicolons.
+fn remark(table: &Table) -> String {
+    table.grain.replace(';', ",")
 }
 
 fn root(out: &str) -> &str {
@@ -261,9 +266,22 @@ mod tests {
             }
         }
         assert!(duckdb_views(".").contains(
-            "-- conversations: each once per account_id, conversation_id; as told last\n\
+            "-- conversations: each once per account_id, conversation_id, as told last\n\
              CREATE OR REPLACE VIEW \"conversations_latest\" AS"
         ));
+    }
+
+    #[test]
+    fn semicolons_stand_at_the_end_of_statements_only() {
+        for sql in [duckdb_views("lake"), spark_views("lake", None)] {
+            let statements: Vec<&str> = sql.split(';').collect();
+            let (last, statements) = statements.split_last().unwrap();
+            assert_eq!(*last, "\n");
+            for statement in statements {
+                let first = statement.trim().lines().find(|line| !line.starts_with("--")).unwrap_or_default();
+                assert!(first.starts_with("CREATE OR REPLACE ") || first.starts_with("SET VARIABLE "), "{first}");
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
--- visitor_journey_events: everything that is told of a visit, in order of time; what has no time comes last.
+-- visitor_journey_events: everything that is told of a visit, in order of time, what has no time comes last.
 -- event: visit, page, attribute, eligible (a campaign), engagement shown, engagement accepted, engagement
 -- closed, engagement timed out, engagement (another kind of impression), chat, goal.
 -- detail: of a page its referrer, of an attribute its kind, of an engagement its instance, of a chat its
--- type, of a goal its kind. A chat belongs to the visit that its ids name; as LivePerson may leave these ids
+-- type, of a goal its kind. A chat belongs to the visit that its ids name, as LivePerson may leave these ids
 -- empty, also to the visit whose attributes name it as the conversation in which the visitor signed in.
 VIEW visitor_journey_events AS
 WITH named AS (
@@ -74,7 +74,7 @@ SELECT account_id, visit_id, visitor_id,
 FROM told
 WHERE visit_id <> '';
 
--- visitor_journey: one row per account and visit. goals counts achievements, goal_ids tells which goals;
+-- visitor_journey: one row per account and visit. goals counts achievements, goal_ids tells which goals,
 -- campaigns_… tell the ids of campaigns. Place and device are what was told last of the visit.
 VIEW visitor_journey AS
 WITH visits AS (
