@@ -49,7 +49,11 @@ fn as_text(table: &'static Table) -> String {
         text.push_str(&format!("  {:<width$}  {kind:<9}  {}\n", column.name, column.doc));
     }
     if let Some(by) = table.latest_by() {
-        text.push_str(&format!("  {}_latest, a view of --ddl: each once per account_id, {}\n", table.name, by.join(", ")));
+        text.push_str(&format!(
+            "  {}_latest, a view of --ddl: each once per account_id, {}\n",
+            table.name,
+            by.join(", ")
+        ));
     }
     text.push('\n');
     text

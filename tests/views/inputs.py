@@ -1,6 +1,9 @@
 """Files in which the service tells things twice, changes them, or leaves out what it usually tells.
 
-    python tests/views/inputs.py FOLDER      writes FOLDER/75555851/… and FOLDER/0042/…
+    python tests/views/inputs.py FOLDER GENERATED
+
+Writes FOLDER/75555851/… and FOLDER/0042/…; the generated files go to the first account, each twice: as it is, and told again
+in a file of twelve hours later.
 """
 
 import gzip
@@ -99,6 +102,9 @@ def agents(account, shift=0):
         event(11, at + 8 * HOUR, LOGIN, 0, 1),
         event(11, at + 8 * HOUR + 7_000, CHAT, 1, 0),
         event(11, at + 8 * HOUR + 9_000, LOGOUT, 1, 1),
+        # After a logout nothing counts until the agent is seen again.
+        event(11, at + 8 * HOUR + 20_000, CHAT, 4, 1),
+        event(11, at + 8 * HOUR + 21_000, CHAT, 2, 4),
     ]
     days = [
         event(12, at - 3 * DAY + 5, LOGIN, 2, 1),
@@ -205,7 +211,7 @@ def visits(account, shift=0):
     again = [first[0], pages(page(at + 9_000, "https://a/3", "https://a/2")), first[1],
              impressions(twice, impression("Close", "1", 1, at + 9_500), impression("Timeout", "2", 2, at + 9_500),
                          impression("Blink", "2", 2, at + 9_600)), first[3], geo("Japan", "東京")]
-    wild = [pages(page(99, "https://w/1970"), page(None, "https://w/none"), page(at + 30 * HOUR, "https://w/ok"),
+    wild = [pages(page(at + 29 * HOUR, None, None), page(99, "https://w/1970"), page(None, "https://w/none"), page(at + 30 * HOUR, "https://w/ok"),
                   page(253_300_000_000_000, "https://w/9998"), page(-5_364_662_400_000, "https://w/1799"))]
     rest = web(account, "v-1", [pages(page(at + 3 * HOUR, "https://a/late"))], at + 3 * HOUR)
     return [
@@ -245,15 +251,18 @@ def chats(account, shift=0):
                                         conversation("c-body", at, 3, moved=2, forms=2), conversation(None, at, 2, forms=1),
                                         conversation(None, at, 2), conversation("", None, 1, moved=1)])
     long, short = [chats_of(account, at, [conversation("c-end", at, n)], end=at + 100 * n) for n in (3, 2)]
+    # The later file counts, whatever its record says of its end.
+    before = chats_of(account, at, [conversation("c-scope", at, 4)], end=at + HOUR)
+    after = chats_of(account, at, [conversation("c-scope", at, 1)], end=at + 1)
     of_visit = chats_of(account, at, [conversation("c-visit", at + 2_700, 1), conversation("c-untimed", None, 1)], visit="v-1")
     alone = chats_of(account, at, [conversation("c-alone", at + 77, 1)], visit="v-chat-only")
     # Told again with another start, and so under another date.
     moved = chats_of(account, at + 9, [conversation("c-twice", at + DAY, 1)])
     return [
-        (TEN + 25 * HOUR, 0, [first, of_visit, alone]),
+        (TEN + 25 * HOUR, 0, [first, of_visit, alone, before]),
         (TEN + 25 * HOUR, 1, [long]),
         (TEN + 25 * HOUR, 2, [short]),
-        (TEN + 28 * HOUR, 0, [shrunk, body_twice, of_visit, moved]),
+        (TEN + 28 * HOUR, 0, [shrunk, body_twice, of_visit, moved, after]),
     ]
 
 
@@ -276,6 +285,13 @@ def surveys(account, shift=0):
     ]
 
 
+def told_twice(generated, folder):
+    for path in sorted(Path(generated).iterdir()):
+        prefix, start, end, rest = path.name.split(".", 3)
+        for later in (0, 12 * HOUR):
+            (folder / f"{prefix}.{int(start) + later}.{int(end) + later}.{rest}").write_bytes(path.read_bytes())
+
+
 def main():
     streams = {"Agent": agents, "WebSession": visits, "Engagement": chats, "Survey": surveys}
     for account, shift in [("75555851", 0), ("0042", 7 * HOUR)]:
@@ -286,6 +302,7 @@ def main():
                 name = f"{prefix}.{start}.{start + HOUR}.part-{part:05}-0.gz"
                 text = "\n".join(json.dumps(document, ensure_ascii=False) for document in documents)
                 (folder / name).write_bytes(gzip.compress(text.encode()))
+    told_twice(sys.argv[2], Path(sys.argv[1]) / "75555851")
 
 
 if __name__ == "__main__":

@@ -279,7 +279,10 @@ mod tests {
             assert_eq!(*last, "\n");
             for statement in statements {
                 let first = statement.trim().lines().find(|line| !line.starts_with("--")).unwrap_or_default();
-                assert!(first.starts_with("CREATE OR REPLACE ") || first.starts_with("SET VARIABLE "), "{first}");
+                assert!(
+                    first.starts_with("CREATE OR REPLACE ") || first.starts_with("SET VARIABLE "),
+                    "{first}"
+                );
             }
         }
     }
