@@ -136,3 +136,41 @@ fn quoted<S: AsRef<str>>(dialect: Dialect, columns: &[S]) -> String {
     let names: Vec<String> = columns.iter().map(|column| name_of(dialect, column.as_ref())).collect();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::catalog::{MESSAGES, NAVIGATION, SECURE_FORMS, SURVEY_ANSWERS};
+    use super::*;
+
+    #[test]
+    fn rows_without_an_id_are_always_shown() {
+        let sql = latest(Dialect::DuckDb, &NAVIGATION).unwrap();
+        assert!(
+            sql.contains("FROM \"navigation\" WHERE \"visit_id\" <> '' AND \"timestamp\" IS NOT NULL\n"),
+            "{sql}"
+        );
+        assert!(
+            sql.contains(
+                "FROM \"navigation\" WHERE coalesce(\"visit_id\", '') = '' OR \"timestamp\" IS NULL;"
+            ),
+            "{sql}"
+        );
+    }
+
+    #[test]
+    fn parts_follow_their_parent() {
+        let cases = [
+            (&MESSAGES, "max_of.`messages` AS lp_most", "part.`conversation_id` = max_of.`conversation_id`)"),
+            (&SECURE_FORMS, "1 AS lp_most", "part.`conversation_id` = max_of.`conversation_id`)"),
+            (
+                &SURVEY_ANSWERS,
+                "max_of.`answers` AS lp_most",
+                "part.`survey_type` IS NOT DISTINCT FROM max_of.`type`)",
+            ),
+        ];
+        for (table, most, on) in cases {
+            let sql = latest(Dialect::Spark, table).unwrap().replace("\n)", ")");
+            assert!(sql.contains(most) && sql.contains(on), "{sql}");
+        }
+    }
+}

@@ -278,7 +278,8 @@ mod tests {
             let (last, statements) = statements.split_last().unwrap();
             assert_eq!(*last, "\n");
             for statement in statements {
-                let first = statement.trim().lines().find(|line| !line.starts_with("--")).unwrap_or_default();
+                let mut lines = statement.lines().filter(|line| !line.is_empty() && !line.starts_with("--"));
+                let first = lines.next().unwrap_or_default();
                 assert!(
                     first.starts_with("CREATE OR REPLACE ") || first.starts_with("SET VARIABLE "),
                     "{first}"
