@@ -1,7 +1,7 @@
 //! The views of `schema --ddl`: loaded in DuckDB and Spark, their numbers recomputed from the input.
 //!
 //! ```text
-//! tests/views/inputs.py, demo -> convert -> lakes whole, agents, empty -> schema --ddl -> tests/views/check.py
+//! tests/views/inputs.py, demo, published samples -> convert -> lakes whole, agents, empty -> schema --ddl -> tests/views/check.py
 //! ```
 //! One test with one Spark session, whose start takes longer than most other tests.
 
@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::program::{command, lp, python, run};
+use super::program::{command, lp, python, run, samples};
 
 /// `convert` of an account.
 fn archive(account: &str, out: &Path, paths: &[PathBuf]) {
@@ -34,6 +34,9 @@ fn duckdb_and_spark_show_the_numbers_of_the_input() {
     run(command().args(demo).args(["--from", "2026-02-10T22:00:00Z", "--write-files"]).arg(&generated))
         .exits(0);
     script("inputs.py", &[inputs.as_os_str(), generated.as_os_str()]);
+    for sample in fs::read_dir(samples(folder)).unwrap().map(|entry| entry.unwrap()) {
+        fs::copy(sample.path(), inputs.join("75555851").join(sample.file_name())).unwrap();
+    }
     for account in ["75555851", "0042"] {
         archive(account, &whole, &[inputs.join(account)]);
     }
