@@ -640,7 +640,7 @@ mod tests {
     #[test]
     fn open_containers_are_told_at_any_depth() {
         let mut open = Open::default();
-        let object = |n: usize| n % 3 == 0;
+        let object = |n: usize| n.is_multiple_of(3);
         assert_eq!(open.last(), None);
         for n in 0..400 {
             open.push(object(n));

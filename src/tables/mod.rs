@@ -14,6 +14,7 @@
 mod bodies;
 mod builder;
 mod catalog;
+mod cells;
 mod columns;
 mod ddl;
 mod declare;
