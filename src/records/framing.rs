@@ -13,48 +13,14 @@
 //! ([`FaultKind::CapExceeded`]).
 
 use std::io::Read;
+use std::sync::Arc;
 
 use memchr::{memchr2, memmem};
 
 use super::brackets::{Brackets, Reach};
+use super::buffers::Buffers;
+use super::chunk::{Chunk, Frame, FrameKind};
 use crate::model::{DecodeLimits, Fault, FaultKind, Place, Stage};
-
-/// What a frame holds, as far as framing can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameKind {
-    /// Brackets and quotes match.
-    Value,
-    /// An armored OpenPGP message that stands bare between the values.
-    Armored,
-    /// It cannot be one JSON value; the reason says why.
-    Broken(&'static str),
-}
-
-/// One top-level value inside its chunk's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
-    pub start: usize,
-    pub end: usize,
-    pub kind: FrameKind,
-}
-
-/// Some frames that follow each other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chunk {
-    pub text: Vec<u8>,
-    /// Byte offset of `text` in the part's decoded text.
-    pub offset: u64,
-    /// Index of the first frame among all frames of the part.
-    pub first_record: u64,
-    pub frames: Vec<Frame>,
-}
-
-impl Chunk {
-    /// Text of a frame.
-    pub fn text_of(&self, frame: &Frame) -> &[u8] {
-        self.text.get(frame.start..frame.end).unwrap_or_default()
-    }
-}
 
 /// Cuts a reader's text into chunks.
 pub struct Framer<R> {
@@ -63,6 +29,8 @@ pub struct Framer<R> {
     chunk_bytes: usize,
     /// Text that is not handed out yet; `frames` lie in it, `at` is where scanning stands.
     text: Vec<u8>,
+    /// For the texts of chunks to come.
+    buffers: Arc<Buffers>,
     frames: Vec<Frame>,
     at: usize,
     scan: Option<Scan>,
@@ -101,6 +69,7 @@ impl<R: Read> Framer<R> {
             limits,
             chunk_bytes,
             text: Vec::new(),
+            buffers: Arc::default(),
             frames: Vec::new(),
             at: 0,
             scan: None,
@@ -108,6 +77,11 @@ impl<R: Read> Framer<R> {
             records: 0,
             ended: false,
         }
+    }
+
+    /// Takes the memory for texts from here; who is done with a chunk may give its text back.
+    pub fn with_buffers(self, buffers: Arc<Buffers>) -> Framer<R> {
+        Framer { buffers, ..self }
     }
 
     /// The next chunk, `None` after the last one.
@@ -140,7 +114,8 @@ impl<R: Read> Framer<R> {
     }
 
     fn hand_out(&mut self, framed: usize) -> Chunk {
-        let rest = self.text.get(framed..).unwrap_or_default().to_vec();
+        let mut rest = self.buffers.take();
+        rest.extend_from_slice(self.text.get(framed..).unwrap_or_default());
         let mut text = std::mem::replace(&mut self.text, rest);
         text.truncate(framed);
         let frames = std::mem::take(&mut self.frames);
@@ -162,11 +137,21 @@ impl<R: Read> Framer<R> {
         if pending > self.limits.max_record_bytes {
             return Err(self.cap("a record is larger than the cap", "[limits] max_record"));
         }
-        let wanted = self.chunk_bytes.clamp(4096, 1 << 20) as u64;
-        let read = self.input.by_ref().take(wanted).read_to_end(&mut self.text);
-        let read = read.map_err(|e| Fault::from_io(e, FaultKind::Damaged, Stage::Decode))?;
-        self.ended = read == 0;
-        Ok(())
+        let before = self.text.len();
+        // `read_to_end` would clear the room anew for each of a decoder's small steps.
+        self.text.resize(before + self.chunk_bytes.clamp(4096, 1 << 20), 0);
+        let mut filled = before;
+        let read = loop {
+            match self.input.read(self.text.get_mut(filled..).unwrap_or_default()) {
+                Ok(0) => break Ok(()),
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(Fault::from_io(error, FaultKind::Damaged, Stage::Decode)),
+            }
+        };
+        self.text.truncate(filled);
+        self.ended = filled == before;
+        read
     }
 
     /// Blanks that no frame will refer to.

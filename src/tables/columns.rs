@@ -8,138 +8,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int32Array, Int64Array, ListArray,
-    NullBufferBuilder, StringArray, StructArray, TimestampMillisecondArray,
+    ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int32Array, ListArray, NullBufferBuilder,
+    StructArray,
 };
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{ArrowNativeType, FieldRef, Fields};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{FieldRef, Fields};
 use arrow::error::ArrowError;
 
+use super::cells::{Primitive, Texts, renew, renew_valid};
 use super::declare::{Kind, Record};
 use super::schema;
-
-/// Fixed-width values.
-#[derive(Debug)]
-pub struct Primitive<T> {
-    values: Vec<T>,
-    valid: NullBufferBuilder,
-}
-
-impl<T: ArrowNativeType> Default for Primitive<T> {
-    fn default() -> Self {
-        Primitive { values: Vec::new(), valid: NullBufferBuilder::new(0) }
-    }
-}
-
-impl<T: ArrowNativeType> Primitive<T> {
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    #[inline]
-    pub fn push(&mut self, value: T) {
-        self.values.push(value);
-        self.valid.append_non_null();
-    }
-
-    /// Fills up to `rows` with one value (or null).
-    pub fn fill(&mut self, rows: usize, value: Option<T>) {
-        let missing = rows.saturating_sub(self.len());
-        self.values.resize(self.len() + missing, value.unwrap_or_default());
-        if value.is_some() {
-            self.valid.append_n_non_nulls(missing);
-        } else {
-            self.valid.append_n_nulls(missing);
-        }
-    }
-
-    pub fn truncate(&mut self, rows: usize) {
-        if rows < self.len() {
-            self.values.truncate(rows);
-            self.valid.truncate(rows);
-        }
-    }
-
-    pub fn get(&self, row: usize) -> Option<T> {
-        self.valid_at(row).then(|| self.values.get(row).copied()).flatten()
-    }
-
-    fn valid_at(&self, row: usize) -> bool {
-        row < self.len() && self.valid.is_valid(row)
-    }
-
-    fn take(&mut self) -> (ScalarBuffer<T>, Option<arrow::buffer::NullBuffer>) {
-        let valid = std::mem::replace(&mut self.valid, NullBufferBuilder::new(0)).finish();
-        (std::mem::take(&mut self.values).into(), valid)
-    }
-}
-
-/// Texts.
-#[derive(Debug)]
-pub struct Texts {
-    bytes: Vec<u8>,
-    offsets: Vec<i32>,
-    valid: NullBufferBuilder,
-}
-
-impl Default for Texts {
-    fn default() -> Self {
-        Texts { bytes: Vec::new(), offsets: vec![0], valid: NullBufferBuilder::new(0) }
-    }
-}
-
-impl Texts {
-    pub fn len(&self) -> usize {
-        self.offsets.len() - 1
-    }
-
-    /// Whether so many more bytes can be held at all (Arrow's offsets have 31 bits).
-    pub fn has_room(&self, bytes: usize) -> bool {
-        self.bytes.len() + bytes < i32::MAX as usize
-    }
-
-    #[inline]
-    pub fn push(&mut self, text: &str) {
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.offsets.push(self.bytes.len() as i32);
-        self.valid.append_non_null();
-    }
-
-    pub fn fill(&mut self, rows: usize, text: Option<&str>) {
-        let missing = rows.saturating_sub(self.len());
-        match text {
-            Some(text) => (0..missing).for_each(|_| self.push(text)),
-            None => {
-                self.offsets.resize(self.offsets.len() + missing, self.bytes.len() as i32);
-                self.valid.append_n_nulls(missing);
-            }
-        }
-    }
-
-    pub fn truncate(&mut self, rows: usize) {
-        if rows < self.len() {
-            self.offsets.truncate(rows + 1);
-            self.bytes.truncate(self.offsets.last().copied().unwrap_or_default() as usize);
-            self.valid.truncate(rows);
-        }
-    }
-
-    /// The text of a row; `None` where it is null or missing.
-    pub fn get(&self, row: usize) -> Option<&str> {
-        if row >= self.len() || !self.valid.is_valid(row) {
-            return None;
-        }
-        let from = *self.offsets.get(row)? as usize;
-        let to = *self.offsets.get(row + 1)? as usize;
-        std::str::from_utf8(self.bytes.get(from..to)?).ok()
-    }
-
-    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let Texts { bytes, offsets, mut valid } = std::mem::take(self);
-        let offsets = OffsetBuffer::new(offsets.into());
-        Ok(Arc::new(StringArray::try_new(offsets, bytes.into(), valid.finish())?))
-    }
-}
 
 /// A nullable struct column, or the content of an item.
 #[derive(Debug)]
@@ -159,17 +37,15 @@ impl Struct {
         self.valid.len()
     }
 
-    /// Ends the current row: fields that it lacked become null.
+    /// Ends the current row. Fields that it lacked are null: their columns lag until they are met again.
+    #[inline]
     pub fn end_row(&mut self) {
         self.valid.append_non_null();
-        let rows = self.valid.len();
-        self.children.iter_mut().for_each(|child| child.pad(rows));
     }
 
     /// Fills up to `rows` with nulls.
     pub fn pad_to(&mut self, rows: usize) {
         self.valid.append_n_nulls(rows.saturating_sub(self.valid.len()));
-        self.children.iter_mut().for_each(|child| child.pad(rows));
     }
 
     /// Also cuts what an unfinished row left in the children.
@@ -182,13 +58,13 @@ impl Struct {
 
     /// Finishes the children alone, as the columns of a table, and empties the builder.
     pub fn finish_rows(&mut self, rows: usize, arrays: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        self.valid = NullBufferBuilder::new(0);
+        renew_valid(&mut self.valid);
         self.children.iter_mut().try_for_each(|child| child.finish(rows, arrays))
     }
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         let rows = self.len();
-        let valid = std::mem::replace(&mut self.valid, NullBufferBuilder::new(0)).finish();
+        let valid = renew_valid(&mut self.valid);
         let mut arrays = Vec::with_capacity(self.children.len());
         for child in &mut self.children {
             child.finish(rows, &mut arrays)?;
@@ -243,8 +119,9 @@ impl List {
     }
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let offsets = std::mem::replace(&mut self.offsets, vec![0]);
-        let valid = std::mem::replace(&mut self.valid, NullBufferBuilder::new(0)).finish();
+        let offsets = renew(&mut self.offsets);
+        self.offsets.push(0);
+        let valid = renew_valid(&mut self.valid);
         let items = self.item.finish_one(offsets.last().copied().unwrap_or_default() as usize)?;
         let offsets = OffsetBuffer::new(offsets.into());
         Ok(Arc::new(ListArray::try_new(self.item_field.clone(), offsets, items, valid)?))
@@ -384,21 +261,14 @@ impl Column {
                 let (values, valid) = values.take();
                 Arc::new(Int32Array::try_new(values, valid)?)
             }
-            Column::Int64(values) => {
-                let (values, valid) = values.take();
-                Arc::new(Int64Array::try_new(values, valid)?)
-            }
+            Column::Int64(values) => values.finish_integers()?,
             Column::Float64(values) => {
                 let (values, valid) = values.take();
                 Arc::new(Float64Array::try_new(values, valid)?)
             }
-            Column::Time(values) => {
-                let (values, valid) = values.take();
-                Arc::new(TimestampMillisecondArray::try_new(values, valid)?.with_timezone("UTC"))
-            }
+            Column::Time(values) => values.finish_times()?,
             Column::Boolean(values, valid) => {
-                let valid = std::mem::replace(valid, NullBufferBuilder::new(0)).finish();
-                Arc::new(BooleanArray::new(values.finish(), valid))
+                Arc::new(BooleanArray::new(values.finish(), renew_valid(valid)))
             }
             Column::Text(texts) | Column::Json(texts) => texts.finish()?,
             Column::List(list) => list.finish()?,
@@ -414,12 +284,12 @@ impl Column {
             Column::Int64(values) | Column::Time(values) => values.len() * 8,
             Column::Float64(values) => values.len() * 8,
             Column::Boolean(values, _) => values.len() / 4,
-            Column::Text(texts) | Column::Json(texts) => texts.bytes.len() + texts.len() * 4,
+            Column::Text(texts) | Column::Json(texts) => texts.bytes(),
             Column::List(list) => list.item.bytes() + list.len() * 4,
             Column::Struct(fields) => fields.children.iter().map(Column::bytes).sum(),
             Column::Union(union) => {
                 let branches = union.branches.iter().flat_map(|branch| &branch.children);
-                union.tag.bytes.len() + branches.map(Column::bytes).sum::<usize>()
+                union.tag.bytes() + branches.map(Column::bytes).sum::<usize>()
             }
         }
     }

@@ -123,7 +123,11 @@ mod tests {
             match field.kind {
                 Kind::Struct(inner) => check(inner),
                 Kind::List(Kind::Struct(inner)) => check(inner),
-                Kind::Union(union) => union.branches.iter().for_each(|branch| check(branch.record)),
+                Kind::Union(union) => {
+                    union.branches.iter().for_each(|branch| check(branch.record));
+                    let of_branches = union.branches.iter().flat_map(|branch| branch.record.wrappers);
+                    assert!(of_branches.eq(union.wrappers), "{}: wrappers", union.tag);
+                }
                 _ => {}
             }
         }
@@ -139,6 +143,9 @@ mod tests {
             assert_eq!(names.last(), Some(&"extra"));
             for id in table.ids {
                 assert!(names.contains(id), "{} has no {id}", table.name);
+            }
+            for column in table.latest_by().unwrap_or_default() {
+                assert!(names.contains(&column), "{} has no {column}", table.name);
             }
             for (_, child) in table.children {
                 assert!(TABLES.iter().any(|table| table.name == *child));

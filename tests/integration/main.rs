@@ -37,3 +37,4 @@ mod status;
 mod suspects;
 mod sync;
 mod verify;
+mod views;
