@@ -58,6 +58,10 @@ const TOP_LEVEL: &[&str] = &[
     "LICENSE",
     "README.md",
     "benches",
+    // Complete files for schedulers and alerts, to be copied: one link away for whoever runs the program.
+    "deploy",
+    // What the program writes about itself, such as the reference of the tables.
+    "docs",
     "fixtures",
     "src",
     "tests",

@@ -12,6 +12,7 @@ mod convert;
 mod crash;
 mod decode;
 mod demo;
+mod deploy;
 mod doctor;
 mod errors;
 mod fault_matrix;
