@@ -261,6 +261,9 @@ pub struct SchemaArgs {
     /// SQL for this engine
     #[arg(long, value_name = "ENGINE")]
     pub ddl: Option<Engine>,
+    /// The reference of all tables, as Markdown
+    #[arg(long, conflicts_with = "ddl")]
+    pub markdown: bool,
     /// The lake that the views read; default: the current folder
     #[arg(long, value_name = "URL")]
     pub out: Option<String>,

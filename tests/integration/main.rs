@@ -13,6 +13,7 @@ mod crash;
 mod decode;
 mod demo;
 mod deploy;
+mod docs;
 mod doctor;
 mod errors;
 mod fault_matrix;
