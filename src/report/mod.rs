@@ -97,8 +97,8 @@ struct Shared {
 struct State {
     summary: Summary,
     stage: String,
-    /// The latest fault told, without its unit.
-    last_cause: Option<Fault>,
+    /// The latest fault told.
+    last_fault: Option<Fault>,
     talk: Box<dyn Write + Send>,
     results: Box<dyn Write + Send>,
 }
@@ -123,7 +123,7 @@ impl Reporter {
         let minutely = !bar && !options.quiet;
         let terminal = bar.then(|| Terminal::new(options.color));
         let state =
-            State { summary: Summary::default(), stage: "starting".into(), last_cause: None, talk, results };
+            State { summary: Summary::default(), stage: "starting".into(), last_fault: None, talk, results };
         let shared =
             Arc::new(Shared { options, started: Instant::now(), state: Mutex::new(state), terminal });
         let version = env!("CARGO_PKG_VERSION");
@@ -192,17 +192,23 @@ impl EventSink for Reporter {
             state.stage = printable(&stage);
         }
         let (level, mut text) = sentences::sentence(&event);
+        // People read it once; machines get each line whole.
+        let mut told = false;
         if let Some(fault) = sentences::fault_of(&event) {
             let cause = Fault { unit: None, ..fault.clone() };
-            let again = state.last_cause.as_ref() == Some(&cause);
-            // People read it once; machines get each line whole.
-            if again && self.shared.options.log_format == LogFormat::Text {
+            if self.shared.options.log_format == LogFormat::Text
+                && let Some(last) = &state.last_fault
+                && (Fault { unit: None, ..last.clone() }) == cause
+            {
+                told = last == fault;
                 text = format!("{}: as above", fault.heading());
             }
-            state.last_cause = Some(cause);
+            state.last_fault = Some(fault.clone());
         }
-        let (name, fields) = json_lines::event_fields(&event);
-        self.shared.say(&mut state, level, name, &text, fields);
+        if !told {
+            let (name, fields) = json_lines::event_fields(&event);
+            self.shared.say(&mut state, level, name, &text, fields);
+        }
         if let Some(terminal) = &self.shared.terminal {
             terminal.update(&state.summary, &state.stage);
         }
@@ -346,6 +352,21 @@ mod tests {
             let lines = talk.lines();
             assert!(lines[0].contains("failed to sign in for 1/webSession: HTTP 401; check the token"));
             assert!(lines[1].contains(second), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_several_streams_is_one_line() {
+        for (log_format, lines) in [(LogFormat::Text, 1), (LogFormat::Json, 2)] {
+            let talk = Paper::default();
+            let options = ReportOptions { log_format, quiet: true, ..ReportOptions::default() };
+            let reporter = Reporter::to_writers(options, Box::new(talk.clone()), Box::new(Paper::default()));
+            for stream in [Stream::WebSession, Stream::Survey] {
+                let fault = Fault::new(FaultKind::Unavailable, Stage::List, "no connection")
+                    .of("1 (webSession, survey)");
+                reporter.emit(Event::StreamFailed { account: "1".into(), stream, fault });
+            }
+            assert_eq!(talk.lines().len(), lines, "{:?}", talk.lines());
         }
     }
 

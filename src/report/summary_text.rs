@@ -71,7 +71,7 @@ fn alike_as_one(failed: &[Failure]) -> (Vec<Fault>, u64) {
         let mut fault = failure.fault.clone();
         let unit = fault.unit.take();
         if let Some((_, units)) = groups.iter_mut().find(|(known, _)| *known == fault) {
-            units.extend(unit);
+            units.extend(unit.filter(|unit| !units.contains(unit)));
         } else if groups.len() < MAX_FAILURES {
             groups.push((fault, unit.into_iter().collect()));
         } else {
