@@ -1,4 +1,4 @@
-//! What can be typed. The only file that knows clap; beyond it there are plain structs.
+//! What can be typed. The only place that knows clap; beyond it there are plain structs.
 //!
 //! ```text
 //! ["lp-archive", "sync", "--from", "2026-11-01", "--memory", "1GiB"]
@@ -10,11 +10,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{parse_duration, parse_size};
 use crate::exit::{Exit, exit_codes_text};
 use crate::model::parse_time;
+
+mod pages;
+
+pub use pages::{completions, man_pages};
 
 const PROGRAM: &str = "lp-archive";
 
@@ -359,36 +363,6 @@ pub struct ManArgs {
     pub folder: Option<PathBuf>,
 }
 
-/// The completions of a shell, as the shell reads them.
-pub fn completions(args: &CompletionsArgs) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut TypedLine::command(), PROGRAM, &mut script);
-    // In bash, the generator spells a name with a hyphen in two ways and then finds no subcommand
-    // (clap-rs/clap#6421). One spelling for both.
-    let script = String::from_utf8_lossy(&script);
-    script.replace(&PROGRAM.replace('-', "__subcmd__"), &PROGRAM.replace('-', "__")).into_bytes()
-}
-
-/// Manual pages (file name, roff), the main page first.
-///
-/// # Errors
-/// None that a `Vec` as target could cause.
-pub fn man_pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
-    let mut line = TypedLine::command();
-    line.build();
-    let mut pages = Vec::new();
-    let mut waiting = vec![line];
-    while let Some(command) = waiting.pop() {
-        let subcommands = command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help");
-        waiting.extend(subcommands.cloned());
-        let page = clap_mangen::Man::new(command);
-        let mut roff = Vec::new();
-        page.render(&mut roff)?;
-        pages.push((page.get_filename(), roff));
-    }
-    Ok(pages)
-}
-
 /// Why there is nothing to do: help or version was asked for, or what was typed makes no sense.
 #[derive(Debug)]
 pub struct NothingToDo(clap::Error);
@@ -460,7 +434,7 @@ mod tests {
 
     #[test]
     fn clap_finds_no_contradiction() {
-        TypedLine::command().debug_assert();
+        <TypedLine as clap::CommandFactory>::command().debug_assert();
     }
 
     #[test]
