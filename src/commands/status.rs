@@ -12,7 +12,7 @@ use crate::cli::{CommonArgs, SelectArgs, StatusArgs};
 use crate::config::{Config, Environment, Flags, Inputs};
 use crate::exit::Exit;
 use crate::lake::Access;
-use crate::model::{Fault, Stream, Window, format_ms};
+use crate::model::{Fault, Stream, Window, counted, format_ms};
 use crate::pipeline::now_ms;
 use crate::pipeline::{Gap, RETENTION_MS, StreamStatus, Unarchived, recorded_status};
 use crate::report::printable;
@@ -176,15 +176,15 @@ fn stream_text(status: &StreamStatus, asked: &Asked) -> Vec<String> {
     };
     let by_last_run = if asked.offline && status.listed.is_some() { " by the last run" } else { "" };
     let mut first = format!(
-        "{}/{}: {listed}{by_last_run}, {} archived, {} not archived, {} records in quarantine",
+        "{}/{}: {listed}{by_last_run}, {} archived, {} not archived, {} in quarantine",
         status.account,
         status.stream,
         status.archived,
         status.failed.len(),
-        status.quarantined,
+        counted(status.quarantined, "record"),
     );
     if status.salvaged > 0 {
-        first.push_str(&format!(", {} parts only salvaged", status.salvaged));
+        first.push_str(&format!(", {} only salvaged", counted(status.salvaged as u64, "part")));
     }
     let mut lines = vec![first];
     let coverage = &status.coverage;
@@ -193,9 +193,9 @@ fn stream_text(status: &StreamStatus, asked: &Asked) -> Vec<String> {
         return lines;
     }
     lines.push(format!(
-        "  {} of {} hours since {} are proven to be listed whole",
+        "  {} of {} since {} proven to be listed whole",
         coverage.covered,
-        coverage.hours,
+        counted(coverage.hours as u64, "hour"),
         format_ms(asked.proven.from_ms / HOUR_MS * HOUR_MS)
     ));
     for gap in coverage.gaps.iter().take(MAX_SHOWN) {

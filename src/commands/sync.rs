@@ -14,7 +14,7 @@ use crate::config::{AccountConfig, Config};
 use crate::decode::Keyring;
 use crate::exit::Exit;
 use crate::lake::Access;
-use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, format_ms};
+use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, counted, format_ms};
 use crate::pipeline::now_ms;
 use crate::pipeline::{Estimate, Plan, PlannedBatch, Run, RunOptions};
 use crate::report::{Reporter, Summary, bytes_text};
@@ -218,14 +218,17 @@ fn show_plan(plan: &Plan, estimate: Estimate, as_json: bool, listed_whole: bool)
         return;
     }
     let parts: usize = batches.iter().map(|batch| batch.parts.len()).sum();
-    let plural = if batches.len() == 1 { "batch" } else { "batches" };
     let size = estimate.bytes.map(|bytes| format!(", about {}", bytes_text(bytes))).unwrap_or_default();
     let minutes = (estimate.seconds / 60.0).ceil();
-    let _ =
-        writeln!(out, "to archive: {parts} parts in {} {plural}{size}, roughly {minutes} min", batches.len());
+    let _ = writeln!(
+        out,
+        "to archive: {} in {}{size}, roughly {minutes} min",
+        counted(parts as u64, "part"),
+        counted(batches.len() as u64, "batch")
+    );
     if estimate.late_parts > 0 {
-        let late = estimate.late_parts;
-        let _ = writeln!(out, "  {late} of them may be deleted by the service before their turn: start now");
+        let late = counted(estimate.late_parts as u64, "part");
+        let _ = writeln!(out, "  {late} may be deleted by the service before its turn comes: start now");
     }
     for (batch, planned) in plan.batches.iter().zip(&batches) {
         let hours = (crate::pipeline::expires_ms(batch) - now) / 3_600_000;
@@ -236,10 +239,10 @@ fn show_plan(plan: &Plan, estimate: Estimate, as_json: bool, listed_whole: bool)
         };
         let _ = writeln!(
             out,
-            "  {}  {:<14} {:>5} parts  {expires}",
+            "  {}  {:<14} {:>11}  {expires}",
             planned.day,
             planned.stream,
-            planned.parts.len()
+            counted(planned.parts.len() as u64, "part")
         );
     }
 }

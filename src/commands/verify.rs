@@ -10,7 +10,7 @@ use crate::cli::{CommonArgs, VerifyArgs};
 use crate::config::{Config, Environment, Flags, Inputs};
 use crate::exit::Exit;
 use crate::lake::{Access, Finding, Verified, VerifyOptions};
-use crate::model::Fault;
+use crate::model::{Fault, counted};
 use crate::report::printable;
 
 /// Runs `verify`.
@@ -66,15 +66,15 @@ fn conclusion(verified: &Verified, deep: bool) -> String {
     let depth = if deep { "read whole" } else { "by their footers" };
     let pending = match verified.pending {
         0 => String::new(),
-        n => format!("; {n} attempts are not settled: the next run clears what died"),
+        n => format!("; {} not settled: the next run clears what died", counted(n as u64, "attempt")),
     };
     format!(
-        "{} parts in {} entries; {} objects {depth}, {} rows; {} findings{pending}",
-        verified.parts,
-        verified.entries,
-        verified.objects,
-        verified.rows,
-        verified.findings.len(),
+        "{} in {}; {} {depth}, {}; {}{pending}",
+        counted(verified.parts as u64, "part"),
+        counted(verified.entries as u64, "entry"),
+        counted(verified.objects as u64, "object"),
+        counted(verified.rows as u64, "row"),
+        counted(verified.findings.len() as u64, "finding"),
     )
 }
 

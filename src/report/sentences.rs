@@ -53,8 +53,7 @@ pub fn sentence(event: &Event) -> (Level, String) {
         | Event::PartFailed { fault, .. }
         | Event::BatchFailed { fault, .. } => (Level::Error, fault.to_string()),
         Event::Planned { batches, parts } => {
-            let plural = if *batches == 1 { "batch" } else { "batches" };
-            (Level::Detail, format!("to do: {} in {batches} {plural}", counted(*parts, "part")))
+            (Level::Detail, format!("to do: {} in {}", counted(*parts, "part"), counted(*batches, "batch")))
         }
         Event::BatchStarted { account, stream, day, parts } => {
             (Level::Detail, format!("{account}/{stream} {day}: begins, {}", counted(*parts, "part")))
@@ -107,8 +106,7 @@ pub fn progress(summary: &Summary) -> String {
         bytes(per_second as u64)
     );
     if summary.retries > 0 {
-        let plural = if summary.retries == 1 { "y" } else { "ies" };
-        text.push_str(&format!(", {} retr{plural}", summary.retries));
+        text.push_str(&format!(", {}", counted(summary.retries, "retry")));
     }
     if summary.quarantined_so_far > 0 {
         text.push_str(&format!(", {} quarantined", summary.quarantined_so_far));

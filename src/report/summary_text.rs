@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::figures::{bytes, count, counted, seconds};
-use super::summary::{Failure, Summary};
+use super::summary::{FailedUnit, Failure, Summary};
 use crate::model::Fault;
 
 /// Failures told at most, those alike as one; beyond, they are counted.
@@ -44,9 +44,11 @@ pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
             let _ = writeln!(text, "  {} {noun} {what}", count(number));
         }
     }
-    if !summary.failed.is_empty() {
+    // What ended the run was told right before.
+    let failed: Vec<&Failure> = summary.failed.iter().filter(|one| one.unit != FailedUnit::Run).collect();
+    if !failed.is_empty() {
         let _ = writeln!(text, "\nnot archived:");
-        let (told, more) = alike_as_one(&summary.failed);
+        let (told, more) = alike_as_one(&failed);
         for fault in told {
             let _ = writeln!(text, "  {fault}");
         }
@@ -58,13 +60,21 @@ pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
         (out, totals.rows.iter().max_by_key(|(_, rows)| **rows).map(|(table, _)| table))
     {
         let _ = writeln!(text, "\nnext, in DuckDB:\n  {}", query(out, table));
+        if totals.quarantined > 0 {
+            let root = root(out);
+            let _ = writeln!(
+                text,
+                "what is in quarantine:\n  SELECT source_file, byte_offset, json_path, reason FROM \
+                 read_parquet('{root}/_lp_archive/quarantine/**/*.parquet');"
+            );
+        }
     }
     text
 }
 
 /// Faults to tell, those that differ in their unit only as one (`failed to fetch A, B and 7 more: …`), and how
 /// many failures are left over.
-fn alike_as_one(failed: &[Failure]) -> (Vec<Fault>, u64) {
+fn alike_as_one(failed: &[&Failure]) -> (Vec<Fault>, u64) {
     let mut groups: Vec<(Fault, Vec<String>)> = Vec::new();
     let mut more = 0;
     for failure in failed {
@@ -116,11 +126,16 @@ fn closing_line(summary: &Summary) -> String {
 
 /// A query over one table of the lake, ready to paste.
 pub fn query(out: &str, table: &str) -> String {
-    let root = out.strip_prefix("file://").unwrap_or(out).trim_end_matches('/').replace('\'', "''");
+    let root = root(out);
     format!(
         "SELECT date, count(*) FROM read_parquet('{root}/{table}/**/*.parquet', hive_partitioning = true, \
          union_by_name = true, hive_types = {{'account_id': VARCHAR, 'date': DATE}}) GROUP BY date ORDER BY date;"
     )
+}
+
+/// The lake as it stands between quotes in SQL.
+fn root(out: &str) -> String {
+    out.strip_prefix("file://").unwrap_or(out).trim_end_matches('/').replace('\'', "''")
 }
 
 #[cfg(test)]
@@ -169,6 +184,8 @@ not archived:
 
 next, in DuckDB:
   SELECT date, count(*) FROM read_parquet('./it''s a lake/survey_answers/**/*.parquet', hive_partitioning = true, union_by_name = true, hive_types = {'account_id': VARCHAR, 'date': DATE}) GROUP BY date ORDER BY date;
+what is in quarantine:
+  SELECT source_file, byte_offset, json_path, reason FROM read_parquet('./it''s a lake/_lp_archive/quarantine/**/*.parquet');
 "
         );
     }
