@@ -109,6 +109,7 @@ Let no other run write meanwhile. Exit code 3: something was found."))]
 
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "For every command")]
 pub struct CommonArgs {
     /// One JSON object on stdout (the summary, or the command's result)
     #[arg(long, global = true)]
@@ -416,7 +417,13 @@ fn main_help() -> String {
   lp-archive config init          write a configuration to fill in
   lp-archive doctor               see whether it can work, and what to mend
   lp-archive plan                 what would be archived
-  lp-archive sync                 archive it; run this from a scheduler, every night",
+  lp-archive sync                 archive it; run this from a scheduler, every night
+
+Words:
+  stream   a kind of data: agentActivity, webSession, engagement (chats), survey
+  part     one file that LivePerson lists; its scope: the hours that it tells of
+  batch    parts of one stream and day that are archived together
+  lake     the folder or bucket with the tables, and in it the ledger of what is archived",
     )
 }
 
