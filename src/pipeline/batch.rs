@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::budget::{Budget, Share};
 use super::redo::Redo;
 use super::staging::Staging;
-use super::workers::{PartResult, Tools, read_part};
+use super::workers::{PartResult, Spare, Tools, read_part};
 use super::{Run, now_ms};
 use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome, fail_point};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage};
@@ -87,6 +87,7 @@ pub(super) struct Try<'r, 'l> {
     attempt: Attempt,
     /// What the batch is to replace; then all of its parts are archived or none.
     redo: Option<&'r Redo>,
+    spare: Spare,
     done: Mutex<Done>,
 }
 
@@ -109,7 +110,7 @@ struct Received {
 
 impl<'r, 'l> Try<'r, 'l> {
     pub fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt, redo: Option<&'r Redo>) -> Self {
-        Try { run, batch, attempt, redo, done: Mutex::default() }
+        Try { run, batch, attempt, redo, spare: Spare::default(), done: Mutex::default() }
     }
 
     /// Reads and commits, and notes meanwhile what is being read: should the process die, the next run tries
@@ -127,7 +128,7 @@ impl<'r, 'l> Try<'r, 'l> {
     fn read_and_commit(self, parts: &[Part]) -> Result<Tried, Fault> {
         let shared = self.attempt.object_set();
         let taken = self.receive(parts, &shared);
-        let Try { run, batch, attempt, redo, done } = self;
+        let Try { run, batch, attempt, redo, done, .. } = self;
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sets.push(shared);
         let fatal = done.fatal.or(run.stop.check().err());
@@ -254,6 +255,7 @@ impl<'r, 'l> Try<'r, 'l> {
             stop: self.run.stop,
             chunks_ahead: options.work.threads * 2,
             salvage: options.salvage,
+            spare: &self.spare,
         };
         let read = || {
             let result = read_part(part, payload, tools, &staging)?;

@@ -8,7 +8,7 @@
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
@@ -18,7 +18,7 @@ use super::stop::Stop;
 use crate::decode::{self, Keyring};
 use crate::lake::PartEntry;
 use crate::model::{DecodeLimits, Fault, FaultKind, Part, Payload, RunTotals, Stage, UtcDay};
-use crate::records::{Chunk, Framer, Reject};
+use crate::records::{Buffers, Chunk, Framer, Reject};
 use crate::tables::{Origin, Reader};
 
 /// Bytes of JSON text that are parsed at a time.
@@ -42,7 +42,20 @@ pub struct Tools<'a> {
     pub chunks_ahead: usize,
     /// Take what can be read of a damaged part.
     pub salvage: bool,
+    pub spare: &'a Spare,
 }
+
+/// Memory that parts of one batch hand on to each other.
+#[derive(Debug, Default)]
+pub struct Spare {
+    /// For the texts of chunks.
+    buffers: Arc<Buffers>,
+    /// Drained, of the batch's stream.
+    readers: Mutex<Vec<Reader>>,
+}
+
+/// Readers at most that wait for the next part.
+const SPARE_READERS: usize = 8;
 
 /// What is known of a part whose every record is in its staging.
 #[derive(Debug)]
@@ -66,7 +79,7 @@ pub fn read_part(
     let text = decode::open(payload, tools.keys, tools.limits)?;
     let mut damage = None;
     let text = Sound { text, damage: tools.salvage.then_some(&mut damage) };
-    let mut framer = Framer::new(text, *tools.limits, CHUNK_BYTES);
+    let mut framer = Framer::new(text, *tools.limits, CHUNK_BYTES).with_buffers(tools.spare.buffers.clone());
     let work = Work {
         origin: Origin {
             account: part.id.account.to_string(),
@@ -161,9 +174,9 @@ impl Work<'_> {
                 // The first chunk is read here: a small part has no other, and is spared the hand-over.
                 let ahead = self.waiting.fetch_add(1, Ordering::AcqRel);
                 if chunk.first_record > 0 && ahead < self.tools.chunks_ahead {
-                    scope.spawn(move |_| self.read_chunk(&chunk));
+                    scope.spawn(move |_| self.read_chunk(chunk));
                 } else {
-                    self.read_chunk(&chunk);
+                    self.read_chunk(chunk);
                 }
             }
             Ok(())
@@ -171,8 +184,9 @@ impl Work<'_> {
         lock(&self.failed).take().map_or(Ok(()), Err)
     }
 
-    fn read_chunk(&self, chunk: &Chunk) {
-        let read = self.try_chunk(chunk);
+    fn read_chunk(&self, chunk: Chunk) {
+        let read = self.try_chunk(&chunk);
+        self.tools.spare.buffers.give(chunk.text);
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         if let Err(fault) = read {
             lock(&self.failed).get_or_insert(fault);
@@ -181,8 +195,7 @@ impl Work<'_> {
 
     fn try_chunk(&self, chunk: &Chunk) -> Result<(), Fault> {
         let idle = lock(&self.readers).pop();
-        let mut reader =
-            idle.unwrap_or_else(|| Reader::new(self.origin.clone(), self.tools.limits.max_depth));
+        let mut reader = idle.unwrap_or_else(|| self.another_reader());
         let mut findings = Findings::default();
         parse_chunk(chunk, self.tools.keys, &mut reader, &mut findings)?;
         self.note(findings)?;
@@ -191,6 +204,17 @@ impl Work<'_> {
         }
         lock(&self.readers).push(reader);
         Ok(())
+    }
+
+    fn another_reader(&self) -> Reader {
+        let origin = self.origin.clone();
+        match lock(&self.tools.spare.readers).pop() {
+            Some(mut reader) => {
+                reader.begin(origin);
+                reader
+            }
+            None => Reader::new(origin, self.tools.limits.max_depth),
+        }
     }
 
     fn note(&self, found: Findings) -> Result<(), Fault> {
@@ -258,6 +282,10 @@ impl Work<'_> {
                 versions.iter().filter(|v| !schema_versions.contains(v)).cloned().collect::<Vec<_>>(),
             );
         }
+        let mut spare = lock(&self.tools.spare.readers);
+        let room = SPARE_READERS.saturating_sub(spare.len());
+        spare.extend(readers.into_iter().take(room));
+        drop(spare);
         if records_in_tables + totals.rejected != framed {
             return Err(internal(&format!(
                 "{framed} records were framed, {records_in_tables} are in tables and {} in quarantine",

@@ -90,6 +90,12 @@ impl<'a> Doc<'a> {
         whole.then_some(doc)
     }
 
+    /// The record held encrypted values somewhere.
+    #[inline]
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
     fn is_decrypted(&self, text: &Text<'_>) -> bool {
         self.is_decrypted_at(text.at)
     }
@@ -238,6 +244,11 @@ impl<'a> Doc<'a> {
                 inside(self, None)?;
                 Ok(Entered::Read)
             }
+            Kind::Object if self.plain_array() => {
+                inside(self, None)?;
+                self.leave(false, beside)?;
+                Ok(Entered::Read)
+            }
             Kind::Object => {
                 self.cursor.begin_object()?;
                 let mut first = true;
@@ -288,6 +299,15 @@ impl<'a> Doc<'a> {
         let wanted = Wanted::Record { wrappers, is_field };
         if self.cursor.kind()? != Kind::Object {
             return self.null_sealed_or_misfit(start, &wanted, inside, beside);
+        }
+        let brace = self.cursor.at();
+        if let Some(name) = self.plain_wrapper() {
+            if !is_field(name.as_bytes()) {
+                inside(self, Some(name))?;
+                self.leave(false, beside)?;
+                return Ok(Entered::Read);
+            }
+            self.cursor.rewind(brace);
         }
         self.cursor.begin_object()?;
         let behind = self.cursor.at();

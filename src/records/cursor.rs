@@ -11,6 +11,8 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
+use super::plain::plain_run;
+
 /// The text is not JSON from the byte `at` on.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("{message}")]
@@ -109,6 +111,18 @@ impl<'a> Cursor<'a> {
     /// Byte offset of the next unread byte.
     pub fn at(&self) -> usize {
         self.at
+    }
+
+    /// The whole text, and the offset of its next unread byte.
+    #[inline]
+    pub(super) fn text_and_place(&self) -> (&'a [u8], usize) {
+        (self.text, self.at)
+    }
+
+    /// Goes on to a place behind a whole token.
+    #[inline]
+    pub(super) fn go_to(&mut self, at: usize) {
+        self.at = at;
     }
 
     /// Goes back to a place that [`Cursor::at`] gave.
@@ -211,12 +225,13 @@ impl<'a> Cursor<'a> {
         Ok(Some(key))
     }
 
-    /// Consumes the object's next key and its colon if it is `key` and written without blanks, else nothing.
+    /// Consumes the object's next key and its colon if it is `key` and written as usual (no blanks, or one
+    /// behind the comma), else nothing.
     #[inline]
     pub fn next_key_is(&mut self, key: &str, first: &mut bool) -> bool {
         let found = || {
             let rest = self.text.get(self.at..)?;
-            let rest = if *first { rest } else { rest.strip_prefix(b",")? };
+            let rest = if *first { rest } else { without_blank(rest.strip_prefix(b",")?) };
             rest.strip_prefix(b"\"")?.strip_prefix(key.as_bytes())?.strip_prefix(b"\":")
         };
         let Some(rest) = found() else { return false };
@@ -231,6 +246,16 @@ impl<'a> Cursor<'a> {
         let found = self.text.get(self.at..).and_then(<[u8]>::first_chunk::<N>) == Some(bytes);
         if found {
             self.at += N;
+        }
+        found
+    }
+
+    /// Consumes exactly this text, or nothing.
+    #[inline]
+    pub fn eat_all(&mut self, text: &[u8]) -> bool {
+        let found = self.text.get(self.at..).is_some_and(|rest| rest.starts_with(text));
+        if found {
+            self.at += text.len();
         }
         found
     }
@@ -275,7 +300,7 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         let mut has_escapes = false;
         loop {
-            self.at = end_of_plain(self.text, self.at);
+            self.at = plain_run(self.text, self.at).end;
             match self.byte() {
                 Some(b'"') => {
                     let raw = self.since(start);
@@ -436,34 +461,10 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Index of the first byte at or after `from` that ends a plain run inside a string: a quote, a
-/// backslash or a control character. Eight bytes at a time.
+/// The text without the one blank that many writers of JSON put behind commas and colons.
 #[inline]
-fn end_of_plain(text: &[u8], from: usize) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word;
-    let mut at = from;
-    while let Some(Ok(eight)) = text.get(at..at + 8).map(<[u8; 8]>::try_from) {
-        let word = u64::from_le_bytes(eight);
-        let quote = zero_bytes(word ^ (ONES * u64::from(b'"')));
-        let backslash = zero_bytes(word ^ (ONES * u64::from(b'\\')));
-        // A byte below 0x20 borrows from its high bit; bytes with the high bit set are excluded.
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let found = (quote | backslash | control) & HIGHS;
-        if found != 0 {
-            // The lowest hit is exact: borrows only travel upwards.
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while let Some(byte) = text.get(at) {
-        if *byte == b'"' || *byte == b'\\' || *byte < 0x20 {
-            break;
-        }
-        at += 1;
-    }
-    at
+pub(super) fn without_blank(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b" ").unwrap_or(text)
 }
 
 /// Appends the unescaped bytes of a checked token.
@@ -596,7 +597,7 @@ mod tests {
             let slow = (from..text.len())
                 .find(|i| text[*i] == b'"' || text[*i] == b'\\' || text[*i] < 0x20)
                 .unwrap_or(text.len());
-            assert_eq!(end_of_plain(&text, from), slow, "from {from}");
+            assert_eq!(plain_run(&text, from).end, slow, "from {from}");
         }
     }
 }

@@ -13,10 +13,12 @@
 //! ([`FaultKind::CapExceeded`]).
 
 use std::io::Read;
+use std::sync::Arc;
 
 use memchr::{memchr2, memmem};
 
 use super::brackets::{Brackets, Reach};
+use super::buffers::Buffers;
 use crate::model::{DecodeLimits, Fault, FaultKind, Place, Stage};
 
 /// What a frame holds, as far as framing can tell.
@@ -63,6 +65,8 @@ pub struct Framer<R> {
     chunk_bytes: usize,
     /// Text that is not handed out yet; `frames` lie in it, `at` is where scanning stands.
     text: Vec<u8>,
+    /// For the texts of chunks to come.
+    buffers: Arc<Buffers>,
     frames: Vec<Frame>,
     at: usize,
     scan: Option<Scan>,
@@ -101,6 +105,7 @@ impl<R: Read> Framer<R> {
             limits,
             chunk_bytes,
             text: Vec::new(),
+            buffers: Arc::default(),
             frames: Vec::new(),
             at: 0,
             scan: None,
@@ -108,6 +113,11 @@ impl<R: Read> Framer<R> {
             records: 0,
             ended: false,
         }
+    }
+
+    /// Takes the memory for texts from here; who is done with a chunk may give its text back.
+    pub fn with_buffers(self, buffers: Arc<Buffers>) -> Framer<R> {
+        Framer { buffers, ..self }
     }
 
     /// The next chunk, `None` after the last one.
@@ -140,7 +150,8 @@ impl<R: Read> Framer<R> {
     }
 
     fn hand_out(&mut self, framed: usize) -> Chunk {
-        let rest = self.text.get(framed..).unwrap_or_default().to_vec();
+        let mut rest = self.buffers.take();
+        rest.extend_from_slice(self.text.get(framed..).unwrap_or_default());
         let mut text = std::mem::replace(&mut self.text, rest);
         text.truncate(framed);
         let frames = std::mem::take(&mut self.frames);

@@ -164,10 +164,14 @@ impl Evidence {
     }
 
     fn read(&mut self, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
-        let mut first = true;
+        let (mut first, mut position) = (true, 0);
         while let Some(key) = doc.cursor.next_key(&mut first)? {
+            let guess = position;
+            position += 1;
             let has = |record: &'static Record| {
-                find(record.fields, key, 0).and_then(|index| record.fields.get(index)).map(|field| field.json)
+                // A header comes first, most often.
+                let index = find(record.fields, key, usize::saturating_sub(guess, 1));
+                index.and_then(|index| record.fields.get(index)).map(|field| field.json)
             };
             if let Some(field) = has(&GEO.record) {
                 self.geo += 1;

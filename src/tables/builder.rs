@@ -3,8 +3,8 @@
 //! Ids and lineage are known only when the body, the conversation or the record is closed (JSON has no
 //! order), so they are filled in runs then: a row is complete when its record is.
 
-use arrow::array::{ArrayRef, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::array::{ArrayRef, BooleanArray};
+use arrow::compute::FilterBuilder;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
@@ -87,6 +87,12 @@ impl TableBuilder {
     /// Rows whose item is complete.
     pub fn rows(&self) -> usize {
         self.item.len()
+    }
+
+    /// Whether rows were added since the last body was closed.
+    #[inline]
+    pub fn has_open_rows(&self) -> bool {
+        self.source_body.len() < self.rows()
     }
 
     /// Sets the `extra` of a row of the open record.
@@ -193,26 +199,23 @@ impl TableBuilder {
         }
         let days = self.days(scope, misdated);
         let mut arrays: Vec<ArrayRef> = Vec::new();
-        let columns = [
-            Column::Text(std::mem::take(&mut self.schema_version)),
-            Column::Time(std::mem::take(&mut self.record_start)),
-            Column::Time(std::mem::take(&mut self.record_end)),
-            Column::Text(std::mem::take(&mut self.source_file)),
-            Column::Int64(std::mem::take(&mut self.source_record)),
-            Column::Int64(std::mem::take(&mut self.source_body)),
-            Column::Int64(std::mem::take(&mut self.source_item)),
-        ];
-        for mut column in columns {
-            column.finish(rows, &mut arrays)?;
-        }
+        arrays.extend([
+            self.schema_version.finish()?,
+            self.record_start.finish_times()?,
+            self.record_end.finish_times()?,
+            self.source_file.finish()?,
+            self.source_record.finish_integers()?,
+            self.source_body.finish_integers()?,
+            self.source_item.finish_integers()?,
+        ]);
         for column in &mut self.lead {
             column.finish(rows, &mut arrays)?;
         }
         self.item.finish_rows(rows, &mut arrays)?;
         for counts in &mut self.counts {
-            Column::Int64(std::mem::take(counts)).finish(rows, &mut arrays)?;
+            arrays.push(counts.finish_integers()?);
         }
-        Column::Text(std::mem::take(&mut self.extra)).finish(rows, &mut arrays)?;
+        arrays.push(self.extra.finish()?);
         let batch = RecordBatch::try_new(schema::arrow_schema(self.table), arrays)?;
         self.split(batch, &days)
     }
@@ -224,10 +227,11 @@ impl TableBuilder {
         if let [day] = distinct.as_slice() {
             return Ok(vec![Rows { table: self.table, day: *day, batch }]);
         }
+        // Nearly all rows of a part have one day, and its records' rows lie together: filters copy such runs.
         let of_day = |day: UtcDay| {
-            let rows = days.iter().enumerate().filter(|(_, d)| **d == day).map(|(row, _)| row as u32);
-            let batch = take_record_batch(&batch, &UInt32Array::from_iter_values(rows))?;
-            Ok(Rows { table: self.table, day, batch })
+            let wanted: BooleanArray = days.iter().map(|d| Some(*d == day)).collect();
+            let wanted = FilterBuilder::new(&wanted).optimize().build();
+            Ok(Rows { table: self.table, day, batch: wanted.filter_record_batch(&batch)? })
         };
         distinct.into_iter().map(of_day).collect()
     }

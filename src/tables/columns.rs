@@ -11,12 +11,13 @@ use arrow::array::{
     ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int32Array, Int64Array, ListArray,
     NullBufferBuilder, StringArray, StructArray, TimestampMillisecondArray,
 };
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{ArrowNativeType, FieldRef, Fields};
 use arrow::error::ArrowError;
 
 use super::declare::{Kind, Record};
 use super::schema;
+use crate::records::Utf8;
 
 /// Fixed-width values.
 #[derive(Debug)]
@@ -40,6 +41,16 @@ impl<T: ArrowNativeType> Primitive<T> {
     pub fn push(&mut self, value: T) {
         self.values.push(value);
         self.valid.append_non_null();
+    }
+
+    /// Appends the value of a row; rows before it that have none become null.
+    #[inline]
+    pub fn push_at(&mut self, row: usize, value: T) -> bool {
+        if self.len() < row {
+            self.fill(row, None);
+        }
+        self.push(value);
+        true
     }
 
     /// Fills up to `rows` with one value (or null).
@@ -68,10 +79,35 @@ impl<T: ArrowNativeType> Primitive<T> {
         row < self.len() && self.valid.is_valid(row)
     }
 
-    fn take(&mut self) -> (ScalarBuffer<T>, Option<arrow::buffer::NullBuffer>) {
-        let valid = std::mem::replace(&mut self.valid, NullBufferBuilder::new(0)).finish();
-        (std::mem::take(&mut self.values).into(), valid)
+    fn take(&mut self) -> (ScalarBuffer<T>, Option<NullBuffer>) {
+        (renew(&mut self.values).into(), renew_valid(&mut self.valid))
     }
+}
+
+impl Primitive<i64> {
+    pub fn finish_integers(&mut self) -> Result<ArrayRef, ArrowError> {
+        let (values, valid) = self.take();
+        Ok(Arc::new(Int64Array::try_new(values, valid)?))
+    }
+
+    pub fn finish_times(&mut self) -> Result<ArrayRef, ArrowError> {
+        let (values, valid) = self.take();
+        Ok(Arc::new(TimestampMillisecondArray::try_new(values, valid)?.with_timezone("UTC")))
+    }
+}
+
+/// Bytes of a vector up to which the next one gets its size at once; one of an unusual size is an exception.
+const RENEWED_BYTES: usize = 4 << 20;
+
+/// Takes what is in the vector and leaves room for as much: the next rows will be like these.
+fn renew<T>(values: &mut Vec<T>) -> Vec<T> {
+    let room = if size_of_val(values.as_slice()) <= RENEWED_BYTES { values.len() } else { 0 };
+    std::mem::replace(values, Vec::with_capacity(room))
+}
+
+fn renew_valid(valid: &mut NullBufferBuilder) -> Option<NullBuffer> {
+    let room = valid.len().min(RENEWED_BYTES);
+    std::mem::replace(valid, NullBufferBuilder::new(room)).finish()
 }
 
 /// Texts.
@@ -99,10 +135,23 @@ impl Texts {
     }
 
     #[inline]
-    pub fn push(&mut self, text: &str) {
-        self.bytes.extend_from_slice(text.as_bytes());
+    pub fn push<'t>(&mut self, text: impl Into<Utf8<'t>>) {
+        self.bytes.extend_from_slice(text.into().bytes());
         self.offsets.push(self.bytes.len() as i32);
         self.valid.append_non_null();
+    }
+
+    /// Appends the text of a row; rows before it that have none become null. False: it is too long.
+    #[inline]
+    pub fn push_at(&mut self, row: usize, text: Utf8<'_>) -> bool {
+        if !self.has_room(text.bytes().len()) {
+            return false;
+        }
+        if self.len() < row {
+            self.fill(row, None);
+        }
+        self.push(text);
+        true
     }
 
     pub fn fill(&mut self, rows: usize, text: Option<&str>) {
@@ -134,10 +183,11 @@ impl Texts {
         std::str::from_utf8(self.bytes.get(from..to)?).ok()
     }
 
-    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let Texts { bytes, offsets, mut valid } = std::mem::take(self);
+    pub fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let (bytes, offsets) = (renew(&mut self.bytes), renew(&mut self.offsets));
+        self.offsets.push(0);
         let offsets = OffsetBuffer::new(offsets.into());
-        Ok(Arc::new(StringArray::try_new(offsets, bytes.into(), valid.finish())?))
+        Ok(Arc::new(StringArray::try_new(offsets, bytes.into(), renew_valid(&mut self.valid))?))
     }
 }
 
@@ -182,13 +232,13 @@ impl Struct {
 
     /// Finishes the children alone, as the columns of a table, and empties the builder.
     pub fn finish_rows(&mut self, rows: usize, arrays: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        self.valid = NullBufferBuilder::new(0);
+        renew_valid(&mut self.valid);
         self.children.iter_mut().try_for_each(|child| child.finish(rows, arrays))
     }
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         let rows = self.len();
-        let valid = std::mem::replace(&mut self.valid, NullBufferBuilder::new(0)).finish();
+        let valid = renew_valid(&mut self.valid);
         let mut arrays = Vec::with_capacity(self.children.len());
         for child in &mut self.children {
             child.finish(rows, &mut arrays)?;
@@ -243,8 +293,9 @@ impl List {
     }
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let offsets = std::mem::replace(&mut self.offsets, vec![0]);
-        let valid = std::mem::replace(&mut self.valid, NullBufferBuilder::new(0)).finish();
+        let offsets = renew(&mut self.offsets);
+        self.offsets.push(0);
+        let valid = renew_valid(&mut self.valid);
         let items = self.item.finish_one(offsets.last().copied().unwrap_or_default() as usize)?;
         let offsets = OffsetBuffer::new(offsets.into());
         Ok(Arc::new(ListArray::try_new(self.item_field.clone(), offsets, items, valid)?))
@@ -384,21 +435,14 @@ impl Column {
                 let (values, valid) = values.take();
                 Arc::new(Int32Array::try_new(values, valid)?)
             }
-            Column::Int64(values) => {
-                let (values, valid) = values.take();
-                Arc::new(Int64Array::try_new(values, valid)?)
-            }
+            Column::Int64(values) => values.finish_integers()?,
             Column::Float64(values) => {
                 let (values, valid) = values.take();
                 Arc::new(Float64Array::try_new(values, valid)?)
             }
-            Column::Time(values) => {
-                let (values, valid) = values.take();
-                Arc::new(TimestampMillisecondArray::try_new(values, valid)?.with_timezone("UTC"))
-            }
+            Column::Time(values) => values.finish_times()?,
             Column::Boolean(values, valid) => {
-                let valid = std::mem::replace(valid, NullBufferBuilder::new(0)).finish();
-                Arc::new(BooleanArray::new(values.finish(), valid))
+                Arc::new(BooleanArray::new(values.finish(), renew_valid(valid)))
             }
             Column::Text(texts) | Column::Json(texts) => texts.finish()?,
             Column::List(list) => list.finish()?,

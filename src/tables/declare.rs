@@ -62,6 +62,8 @@ pub struct Union {
     /// Column that tells the branch.
     pub tag: &'static str,
     pub tag_doc: &'static str,
+    /// Short names of all wrappers of all branches.
+    pub wrappers: &'static [&'static str],
     pub branches: &'static [Branch],
 }
 

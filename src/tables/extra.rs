@@ -110,6 +110,14 @@ pub struct Notes {
 }
 
 impl Notes {
+    /// Forgets all but the count of oddities: a new record begins.
+    pub fn clear(&mut self) {
+        self.path.clear();
+        self.item = None;
+        self.row = Extra::default();
+        self.above = Extra::default();
+    }
+
     /// A field without a column, below the current path.
     pub fn unknown(&mut self, key: &str, raw: &[u8]) {
         self.oddities.unknown_fields += 1;

@@ -123,7 +123,11 @@ mod tests {
             match field.kind {
                 Kind::Struct(inner) => check(inner),
                 Kind::List(Kind::Struct(inner)) => check(inner),
-                Kind::Union(union) => union.branches.iter().for_each(|branch| check(branch.record)),
+                Kind::Union(union) => {
+                    union.branches.iter().for_each(|branch| check(branch.record));
+                    let of_branches = union.branches.iter().flat_map(|branch| branch.record.wrappers);
+                    assert!(of_branches.eq(union.wrappers), "{}: wrappers", union.tag);
+                }
                 _ => {}
             }
         }

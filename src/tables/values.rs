@@ -59,6 +59,9 @@ pub fn member(
     let (Some(field), Some(column)) = (into.record.fields.get(index), into.children.get_mut(index)) else {
         return doc.cursor.skip_value().map(|_| ());
     };
+    if column.len() <= row && plain_value(doc, column, row) {
+        return Ok(());
+    }
     notes.path.push(Step::Key(field.json));
     if column.len() > row {
         let again = doc.cursor.skip_value()?;
@@ -70,6 +73,30 @@ pub fn member(
     }
     notes.path.pop();
     Ok(())
+}
+
+/// Appends the next value at `row`, if it is one of the commonest and fits; else nothing is passed.
+#[inline]
+fn plain_value(doc: &mut Doc<'_>, column: &mut Column, row: usize) -> bool {
+    let start = doc.cursor.at();
+    let stored = match column {
+        Column::Text(texts) => doc.plain_text().is_some_and(|text| texts.push_at(row, text)),
+        Column::Int64(values) => doc.plain_integer().is_some_and(|number| values.push_at(row, number)),
+        Column::Time(values) => doc.plain_integer().is_some_and(|ms| is_time(ms) && values.push_at(row, ms)),
+        Column::Int32(values) => doc
+            .plain_integer()
+            .and_then(|number| i32::try_from(number).ok())
+            .is_some_and(|number| values.push_at(row, number)),
+        _ => false,
+    };
+    if !stored {
+        doc.cursor.rewind(start);
+        if !doc.plain_null() {
+            return false;
+        }
+        column.pad(row + 1);
+    }
+    true
 }
 
 /// Keeps the value of a key that is no field.
@@ -93,6 +120,11 @@ pub fn find(fields: &[Field], key: Text<'_>, guess: usize) -> Option<usize> {
     }
     let exact = fields.iter().position(|field| field.json.as_bytes() == key.raw);
     exact.or_else(|| {
+        if !key.raw.contains(&b' ') {
+            let key =
+                |field: &Field| field.json.as_bytes().eq_ignore_ascii_case(key.raw) && !key.raw.is_empty();
+            return fields.iter().position(key);
+        }
         let letters = key.raw.iter().filter(|b| **b != b' ');
         fields.iter().position(|field| {
             field.json.len() <= key.raw.len()
@@ -109,7 +141,7 @@ fn value(doc: &mut Doc<'_>, column: &mut Column, kind: Kind, notes: &mut Notes) 
     match column {
         Column::Json(texts) => {
             if let Some(json) = json_value(doc)? {
-                texts.push(&json);
+                texts.push(json.as_str());
             } else {
                 texts.fill(texts.len() + 1, None);
             }
@@ -161,13 +193,13 @@ fn store(scalar: &Scalar<'_>, column: &mut Column) -> bool {
         Column::Text(texts) => match scalar {
             Scalar::Text(text) | Scalar::Decrypted(text) => match text.decode() {
                 Ok(text) if texts.has_room(text.len()) => {
-                    texts.push(&text);
+                    texts.push(&*text);
                     true
                 }
                 _ => false,
             },
             Scalar::Number(number) => {
-                texts.push(number);
+                texts.push(*number);
                 true
             }
             _ => false,
@@ -241,9 +273,11 @@ fn list(doc: &mut Doc<'_>, into: &mut List, kind: Kind, notes: &mut Notes) -> Re
         &mut |doc, _| {
             let (mut first, mut index, before) = (true, 0, into.item.len());
             while doc.cursor.next_item(&mut first)? {
-                notes.path.push(Step::Index(index));
-                value(doc, &mut into.item, *item, notes)?;
-                notes.path.pop();
+                if !plain_value(doc, &mut into.item, before + index) {
+                    notes.path.push(Step::Index(index));
+                    value(doc, &mut into.item, *item, notes)?;
+                    notes.path.pop();
+                }
                 index += 1;
                 into.item.pad(before + index);
             }
@@ -297,9 +331,8 @@ fn one_of(
     let mut lost = false;
     let mut beside = Vec::new();
     let is_field = |key: &[u8]| union.branches.iter().any(|branch| has_field(branch.record, key));
-    let names: Vec<&str> = union.branches.iter().flat_map(|branch| branch.record.wrappers).copied().collect();
     let entered = doc.record(
-        &names,
+        union.wrappers,
         &is_field,
         &mut |doc, name| {
             let found = match name {

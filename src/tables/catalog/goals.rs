@@ -8,6 +8,14 @@ use super::web::{CAMPAIGN, ENGAGEMENT};
 pub static GOAL_META_DATA: Union = Union {
     tag: "goal_meta_data_type",
     tag_doc: "kind of goal: which of the structs is set",
+    wrappers: &[
+        "UrlGoalMetadata",
+        "PurchaseMetadata",
+        "ReduceAbandonmentGoalMetadata",
+        "IncreaseInteractionGoalMetadata",
+        "LeadMetadata",
+        "ServiceActivityMetadata",
+    ],
     branches: &[
         Branch { name: "url_goal_metadata", doc: "a page was reached", record: &URL },
         Branch { name: "purchase_metadata", doc: "something was bought", record: &PURCHASE },

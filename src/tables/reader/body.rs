@@ -11,8 +11,8 @@ use crate::records::{Doc, Entered, Step, SyntaxError, short_name};
 
 impl Reader {
     pub(super) fn read_body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
-        self.header = Header::default();
-        let before: Vec<usize> = self.tables.iter().map(TableBuilder::rows).collect();
+        self.header = self.known_header.none();
+        let before = self.all_rows();
         doc.cursor.skip_space();
         let start = doc.cursor.at();
         let stream = self.origin.stream;
@@ -52,8 +52,8 @@ impl Reader {
         if let Some(name) = unknown {
             self.notes.oddities.unknown_bodies += 1;
             self.unrecognized_row(name.as_deref(), Some(&json()));
-        } else if self.header != Header::default() && !self.told.contains(&self.header) {
-            if self.tables.iter().zip(&before).any(|(table, rows)| table.rows() > *rows) {
+        } else if *self.header != Header::default() && !self.told.contains(&self.header) {
+            if self.all_rows() > before {
                 self.told.insert(self.header.clone());
             } else {
                 let name = wrapper_of(&mut Doc::new(raw, &[], self.max_depth));
@@ -70,7 +70,8 @@ impl Reader {
         if let Some(table) = session {
             self.note_first_row(table);
         }
-        let marks: Vec<usize> = self.tables.iter().map(TableBuilder::rows).collect();
+        let marks: Vec<usize> =
+            session.iter().flat_map(|_| self.tables.iter().map(TableBuilder::rows)).collect();
         let (mut first, mut seen_header, mut seen_list) = (true, false, false);
         while let Some(key) = doc.cursor.next_key(&mut first)? {
             if is(key, "header") && !seen_header {

@@ -7,6 +7,7 @@ use super::super::values::{self, unknown_member};
 use super::{Reader, is};
 use crate::model::Stream;
 use crate::records::{Doc, Entered, Scalar, Step, SyntaxError};
+use std::sync::Arc;
 
 /// Ids of a visit or of an agent session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -17,8 +18,51 @@ pub struct Header {
     pub agent_session_id: Option<String>,
 }
 
+/// A header as it was written, and what it says. The bodies of a visit come with the same header each.
+#[derive(Debug, Default)]
+pub struct KnownHeader {
+    /// A whole JSON value, hence the beginning of no other one.
+    text: Vec<u8>,
+    header: Arc<Header>,
+    none: Arc<Header>,
+}
+
+impl KnownHeader {
+    /// The header of a body without one.
+    pub fn none(&self) -> Arc<Header> {
+        self.none.clone()
+    }
+}
+
 impl Reader {
     pub(super) fn read_header(&mut self, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
+        let start = doc.cursor.at();
+        if !doc.is_encrypted()
+            && !self.known_header.text.is_empty()
+            && doc.cursor.eat_all(&self.known_header.text)
+        {
+            self.header = self.known_header.header.clone();
+            self.first_header.get_or_insert_with(|| self.header.clone());
+            return Ok(());
+        }
+        let (oddities, encrypted) = (self.notes.oddities, doc.is_encrypted());
+        let Some(header) = self.read_new_header(doc)? else {
+            self.header = self.known_header.none();
+            return Ok(());
+        };
+        self.header = Arc::new(header);
+        self.first_header.get_or_insert_with(|| self.header.clone());
+        // One that left something in `extra` does so each time it comes.
+        if oddities == self.notes.oddities && !encrypted {
+            self.known_header.text.clear();
+            self.known_header.text.extend_from_slice(doc.cursor.since(start));
+            self.known_header.header = self.header.clone();
+        }
+        Ok(())
+    }
+
+    /// `None`: there is no record where the header should be.
+    fn read_new_header(&mut self, doc: &mut Doc<'_>) -> Result<Option<Header>, SyntaxError> {
         let mut header = Header::default();
         let mut beside = Vec::new();
         let of_agent = self.origin.stream == Stream::AgentActivity;
@@ -56,11 +100,7 @@ impl Reader {
         )?;
         values::after(entered, beside, notes);
         notes.path.pop();
-        if entered == Entered::Read && self.first_header.is_none() {
-            self.first_header = Some(header.clone());
-        }
-        self.header = header;
-        Ok::<(), SyntaxError>(())
+        Ok((entered == Entered::Read).then_some(header))
     }
 }
 

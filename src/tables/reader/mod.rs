@@ -15,6 +15,7 @@ mod items;
 mod tests;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use arrow::error::ArrowError;
 
@@ -26,7 +27,7 @@ use super::extra::{Notes, Oddities, write_text};
 use super::values::is_time;
 use crate::model::{Scope, Stream};
 use crate::records::{Doc, Head, Parts, Path, SyntaxError, Text, read_envelope};
-use header::{Header, fill_header};
+use header::{Header, KnownHeader, fill_header};
 
 /// The part that rows come from.
 #[derive(Clone, Debug)]
@@ -55,11 +56,18 @@ pub struct Reader {
     origin: Origin,
     tables: Vec<TableBuilder>,
     notes: Notes,
+    /// Where the tables stand that rows do not come to by a list.
+    web_sessions: Option<usize>,
+    unrecognized: Option<usize>,
+    /// Per table, the tables that its count columns count.
+    counted: Vec<Vec<usize>>,
     /// Ids of the current body's header, and of the first header of the record.
-    header: Header,
-    first_header: Option<Header>,
+    header: Arc<Header>,
+    first_header: Option<Arc<Header>>,
+    /// The header that was read last: most bodies of a visit repeat it.
+    known_header: KnownHeader,
     /// Headers that rows of the record tell.
-    told: HashSet<Header>,
+    told: HashSet<Arc<Header>>,
     /// Known bodies of the record that made no row.
     untold: Vec<Untold>,
     /// Table and row that carry what lies above items.
@@ -76,7 +84,7 @@ pub struct Reader {
 struct Untold {
     /// In the record collection.
     index: usize,
-    header: Header,
+    header: Arc<Header>,
     name: Option<String>,
     /// JSON.
     body: String,
@@ -86,11 +94,21 @@ impl Reader {
     pub fn new(origin: Origin, max_depth: usize) -> Reader {
         let of_stream = |table: &&&'static Table| table.stream.is_none_or(|s| s == origin.stream);
         let tables: Vec<_> = TABLES.iter().filter(of_stream).map(|table| TableBuilder::new(table)).collect();
+        let position = |name: &str| tables.iter().position(|builder| builder.table.name == name);
         Reader {
+            web_sessions: position("web_sessions"),
+            unrecognized: position("unrecognized"),
+            counted: tables
+                .iter()
+                .map(|builder| {
+                    builder.table.counts.iter().filter_map(|(_, child, _)| position(child)).collect()
+                })
+                .collect(),
             marks: vec![0; tables.len()],
             tables,
             notes: Notes::default(),
-            header: Header::default(),
+            header: Arc::default(),
+            known_header: KnownHeader::default(),
             first_header: None,
             told: HashSet::new(),
             untold: Vec::new(),
@@ -102,6 +120,16 @@ impl Reader {
         }
     }
 
+    /// Goes on with another part of the same account and stream, as a new reader would, with memory that is
+    /// there already. To be drained before.
+    pub fn begin(&mut self, origin: Origin) {
+        debug_assert!(self.all_rows() == 0 && self.origin.stream == origin.stream);
+        self.origin = origin;
+        self.notes = Notes::default();
+        self.versions.clear();
+        self.records = 0;
+    }
+
     /// Reads one record. `decrypted`: offsets of strings that were decrypted in place.
     ///
     /// # Errors
@@ -111,14 +139,11 @@ impl Reader {
             *mark = table.rows();
         }
         let oddities = self.notes.oddities;
-        self.notes = Notes { oddities, ..Notes::default() };
+        self.notes.clear();
         self.first_header = None;
         self.told.clear();
         self.untold.clear();
-        self.first_row = None;
-        if self.origin.stream == Stream::WebSession {
-            self.first_row = self.position("web_sessions").map(|table| (table, self.rows(table)));
-        }
+        self.first_row = self.web_sessions.map(|table| (table, self.rows(table)));
         let mut doc = Doc::new(text, decrypted, self.max_depth);
         let read = read_envelope(&mut doc, self);
         let broken = match read {
@@ -198,9 +223,7 @@ impl Reader {
             write_text(&account, &mut raw);
             self.notes.above.add("$.metaData.accountId".into(), raw.as_bytes());
         }
-        if self.origin.stream == Stream::WebSession {
-            self.web_session_row();
-        }
+        self.web_session_row();
         self.untold_rows();
         if self.tables.iter().zip(&self.marks).all(|(table, mark)| table.rows() == *mark) {
             self.unrecognized_row(None, None);
@@ -222,16 +245,14 @@ impl Reader {
     }
 
     fn web_session_row(&mut self) {
-        let Some(table) = self.position("web_sessions") else { return };
+        let Some(table) = self.web_sessions else { return };
         let header = self.first_header.take().unwrap_or_default();
-        let Some(marks) = self.tables.get_mut(table).map(|builder| {
-            builder.item.end_row();
-            fill_header(builder, &header);
-            self.marks.clone()
-        }) else {
-            return;
-        };
+        let Some(builder) = self.tables.get_mut(table) else { return };
+        builder.item.end_row();
+        fill_header(builder, &header);
+        let marks = std::mem::take(&mut self.marks);
         self.count_children(table, &marks);
+        self.marks = marks;
         self.told.insert(header);
     }
 
@@ -242,8 +263,7 @@ impl Reader {
                 continue;
             }
             self.unrecognized_row(name.as_deref(), Some(&body));
-            let table = self.position("unrecognized").and_then(|table| self.tables.get_mut(table));
-            if let Some(builder) = table {
+            if let Some(builder) = self.unrecognized.and_then(|table| self.tables.get_mut(table)) {
                 builder.close_body(Some(index as i64));
             }
         }
@@ -251,11 +271,10 @@ impl Reader {
 
     /// Appends the counts of a row: rows that tables have beyond `marks`.
     fn count_children(&mut self, table: usize, marks: &[usize]) {
-        let Some(counts) = self.tables.get(table).map(|builder| builder.table.counts) else { return };
-        for (index, (_, child, _)) in counts.iter().enumerate() {
-            let count = self
-                .position(child)
-                .map_or(0, |child| self.rows(child) - marks.get(child).copied().unwrap_or_default());
+        let counted = self.counted.get(table).map_or(0, Vec::len);
+        for index in 0..counted {
+            let Some(child) = self.counted.get(table).and_then(|children| children.get(index)) else { break };
+            let count = self.rows(*child) - marks.get(*child).copied().unwrap_or_default();
             if let Some(builder) = self.tables.get_mut(table) {
                 builder.push_count(index, count);
             }
@@ -263,7 +282,7 @@ impl Reader {
     }
 
     fn unrecognized_row(&mut self, name: Option<&str>, body: Option<&str>) {
-        let Some(table) = self.position("unrecognized") else { return };
+        let Some(table) = self.unrecognized else { return };
         self.note_first_row(table);
         let Some(builder) = self.tables.get_mut(table) else { return };
         let row = builder.rows();
@@ -273,6 +292,10 @@ impl Reader {
             }
         }
         builder.item.end_row();
+    }
+
+    fn all_rows(&self) -> usize {
+        self.tables.iter().map(TableBuilder::rows).sum()
     }
 
     fn note_first_row(&mut self, table: usize) {
@@ -289,11 +312,9 @@ impl Parts for Reader {
 
     fn body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
         self.read_body(index, doc)?;
-        let web_sessions = self.position("web_sessions");
-        let header = std::mem::take(&mut self.header);
         for (table, builder) in self.tables.iter_mut().enumerate() {
-            if Some(table) != web_sessions {
-                fill_header(builder, &header);
+            if Some(table) != self.web_sessions && builder.has_open_rows() {
+                fill_header(builder, &self.header);
                 builder.close_body(Some(index as i64));
             }
         }

@@ -314,3 +314,54 @@ fn what_has_no_table_is_unrecognized() {
     );
     assert_eq!(web("null"), [""; 0]);
 }
+
+#[test]
+fn a_header_that_comes_again_says_the_same_again() {
+    let body = |header: &str, url: &str| {
+        format!(
+            r#"{{"body":{{"com.liveperson.dataaccess.WebSessionNavigationData":{{"header":{header},"navigationData":[{{"url":"{url}"}}]}}}}}}"#
+        )
+    };
+    let record = |bodies: &[(&str, &str)]| {
+        let bodies: Vec<String> = bodies.iter().map(|(header, url)| body(header, url)).collect();
+        format!(r#"{{"metaData":{{}},"recordCollection":[{}]}}"#, bodies.join(","))
+    };
+    let (known, other) = (r#"{"visitId":"v1","visitorId":"w"}"#, r#"{"visitId":"v2"}"#);
+    let odd = r#"{"visitId":"v3","more":1}"#;
+    let mut reader = reader(Stream::WebSession);
+    for text in [
+        record(&[(known, "a"), (known, "b"), (other, "c"), (known, "d")]),
+        record(&[(known, "e"), ("null", "f"), ("null", "g")]),
+        record(&[(odd, "h"), (odd, "i"), (r#" {"visitId":"v3","more":1}"#, "j")]),
+    ] {
+        reader.read(text.as_bytes(), &[], 0).unwrap();
+    }
+    let extra = r#"extra={"$.recordCollection[0].body.header.more":1,"$.recordCollection[1].body.header.more":1,"$.recordCollection[2].body.header.more":1}"#;
+    assert_eq!(
+        rows(&mut reader).iter().map(|row| row.split_once("@2016-06-15 ").unwrap()).collect::<Vec<_>>(),
+        [
+            (
+                "web_sessions[-/0]",
+                "visit_id=v1 visitor_id=w pages=4 attributes=0 goals=0 impressions=0".to_owned()
+            ),
+            (
+                "web_sessions[-/0]",
+                "visit_id=v1 visitor_id=w pages=3 attributes=0 goals=0 impressions=0".to_owned()
+            ),
+            ("web_sessions[-/0]", format!("visit_id=v3 pages=3 attributes=0 goals=0 impressions=0 {extra}")),
+            ("navigation[0/0]", "visit_id=v1 visitor_id=w url=a".to_owned()),
+            ("navigation[1/0]", "visit_id=v1 visitor_id=w url=b".to_owned()),
+            ("navigation[2/0]", "visit_id=v2 url=c".to_owned()),
+            ("navigation[3/0]", "visit_id=v1 visitor_id=w url=d".to_owned()),
+            ("navigation[0/0]", "visit_id=v1 visitor_id=w url=e".to_owned()),
+            ("navigation[1/0]", "url=f".to_owned()),
+            ("navigation[2/0]", "url=g".to_owned()),
+            ("navigation[0/0]", "visit_id=v3 url=h".to_owned()),
+            ("navigation[1/0]", "visit_id=v3 url=i".to_owned()),
+            ("navigation[2/0]", "visit_id=v3 url=j".to_owned()),
+        ]
+        .iter()
+        .map(|(place, cells)| (*place, cells.as_str()))
+        .collect::<Vec<_>>()
+    );
+}
