@@ -184,7 +184,7 @@ fn stream_text(status: &StreamStatus, asked: &Asked) -> Vec<String> {
         counted(status.quarantined, "record"),
     );
     if status.salvaged > 0 {
-        first.push_str(&format!(", {} only salvaged", counted(status.salvaged as u64, "part")));
+        first.push_str(&format!(", {} only salvaged", counted(status.salvaged, "part")));
     }
     let mut lines = vec![first];
     let coverage = &status.coverage;
@@ -195,7 +195,7 @@ fn stream_text(status: &StreamStatus, asked: &Asked) -> Vec<String> {
     lines.push(format!(
         "  {} of {} since {} proven to be listed whole",
         coverage.covered,
-        counted(coverage.hours as u64, "hour"),
+        counted(coverage.hours, "hour"),
         format_ms(asked.proven.from_ms / HOUR_MS * HOUR_MS)
     ));
     for gap in coverage.gaps.iter().take(MAX_SHOWN) {

@@ -227,7 +227,7 @@ fn show_plan(plan: &Plan, estimate: Estimate, as_json: bool, listed_whole: bool)
         counted(batches.len() as u64, "batch")
     );
     if estimate.late_parts > 0 {
-        let late = counted(estimate.late_parts as u64, "part");
+        let late = counted(estimate.late_parts, "part");
         let _ = writeln!(out, "  {late} may be deleted by the service before its turn comes: start now");
     }
     for (batch, planned) in plan.batches.iter().zip(&batches) {

@@ -66,14 +66,14 @@ fn conclusion(verified: &Verified, deep: bool) -> String {
     let depth = if deep { "read whole" } else { "by their footers" };
     let pending = match verified.pending {
         0 => String::new(),
-        n => format!("; {} not settled: the next run clears what died", counted(n as u64, "attempt")),
+        n => format!("; {} not settled: the next run clears what died", counted(n, "attempt")),
     };
     format!(
         "{} in {}; {} {depth}, {}; {}{pending}",
-        counted(verified.parts as u64, "part"),
-        counted(verified.entries as u64, "entry"),
-        counted(verified.objects as u64, "object"),
-        counted(verified.rows as u64, "row"),
+        counted(verified.parts, "part"),
+        counted(verified.entries, "entry"),
+        counted(verified.objects, "object"),
+        counted(verified.rows, "row"),
         counted(verified.findings.len() as u64, "finding"),
     )
 }

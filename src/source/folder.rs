@@ -60,13 +60,12 @@ impl Folder {
             folder.add(stream, name, &candidate)?;
         }
         if folder.parts.is_empty() && folder.entry_faults.is_empty() {
-            let message =
-                format!("no Data Access file in it, but {}", counted(found.skipped as u64, "other file"));
+            let message = format!("no Data Access file in it, but {}", counted(found.skipped, "other file"));
             let unit = paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
             return Err(Fault::new(FaultKind::Config, Stage::List, message).of(unit).advise(NAME_PATTERN));
         }
         if found.skipped > 0 {
-            let skipped = counted(found.skipped as u64, "file");
+            let skipped = counted(found.skipped, "file");
             folder.warnings.push(format!("{skipped} left out: not named like a part"));
         }
         Ok(folder)
