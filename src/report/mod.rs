@@ -188,7 +188,9 @@ impl EventSink for Reporter {
         let mut state = self.shared.lock();
         state.summary.add(&event);
         state.summary.seconds = self.shared.started.elapsed().as_secs_f64();
-        if let Some(stage) = sentences::stage(&event) {
+        // While parts are fetched, others go on beside one that is tried again.
+        let waiting = || sentences::waiting(&event).filter(|_| state.summary.parts_planned == 0);
+        if let Some(stage) = sentences::stage(&event).or_else(waiting) {
             state.stage = printable(&stage);
         }
         let (level, mut text) = sentences::sentence(&event);

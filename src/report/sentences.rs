@@ -126,6 +126,16 @@ pub fn stage(event: &Event) -> Option<String> {
     }
 }
 
+/// What a request waits for that is tried again.
+pub fn waiting(event: &Event) -> Option<String> {
+    match event {
+        Event::Retrying { unit, attempt, pause_ms, reason } => {
+            Some(format!("{unit}: try {attempt} in {} s ({reason})", pause_ms.div_ceil(1000)))
+        }
+        _ => None,
+    }
+}
+
 /// Text without control characters: names come from outside and could steer a terminal or forge a
 /// line of a log.
 pub fn printable(text: &str) -> String {
@@ -175,6 +185,12 @@ mod tests {
         assert_eq!(progress(&summary), "0 of 0 parts, 0 B at 0 B/s");
         sample_run().iter().for_each(|event| summary.add(event));
         assert_eq!(progress(&summary), "2 of 3 parts, 300 B at 150 B/s, 1 retry, 1 quarantined, 2 failed");
+    }
+
+    #[test]
+    fn what_is_waited_for() {
+        let told: Vec<String> = sample_run().iter().filter_map(waiting).collect();
+        assert_eq!(told, ["1/survey/Survey.1.2.part-00000-0: try 2 in 1 s (status 503)"]);
     }
 
     #[test]
