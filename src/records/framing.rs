@@ -173,11 +173,21 @@ impl<R: Read> Framer<R> {
         if pending > self.limits.max_record_bytes {
             return Err(self.cap("a record is larger than the cap", "[limits] max_record"));
         }
-        let wanted = self.chunk_bytes.clamp(4096, 1 << 20) as u64;
-        let read = self.input.by_ref().take(wanted).read_to_end(&mut self.text);
-        let read = read.map_err(|e| Fault::from_io(e, FaultKind::Damaged, Stage::Decode))?;
-        self.ended = read == 0;
-        Ok(())
+        let before = self.text.len();
+        // `read_to_end` would clear the room anew for each of a decoder's small steps.
+        self.text.resize(before + self.chunk_bytes.clamp(4096, 1 << 20), 0);
+        let mut filled = before;
+        let read = loop {
+            match self.input.read(self.text.get_mut(filled..).unwrap_or_default()) {
+                Ok(0) => break Ok(()),
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(Fault::from_io(error, FaultKind::Damaged, Stage::Decode)),
+            }
+        };
+        self.text.truncate(filled);
+        self.ended = filled == before;
+        read
     }
 
     /// Blanks that no frame will refer to.

@@ -160,6 +160,19 @@ impl<'a> Doc<'a> {
         Some(name)
     }
 
+    /// Passes the opening brace of a record that begins with this field, if it is written plainly; else nothing.
+    #[inline]
+    pub fn plain_record(&mut self, field: &str) -> bool {
+        let opening = || {
+            let (text, rest) = self.plain()?;
+            let inside = rest.strip_prefix(b"{")?;
+            inside.strip_prefix(b"\"")?.strip_prefix(field.as_bytes())?.strip_prefix(b"\":")?;
+            Some(text.len() - inside.len())
+        };
+        let inside = opening();
+        inside.inspect(|inside| self.cursor.go_to(*inside)).is_some()
+    }
+
     /// Passes `null`, if a comma or a closing bracket follows at once; else nothing.
     #[inline]
     pub fn plain_null(&mut self) -> bool {

@@ -209,17 +209,15 @@ impl Struct {
         self.valid.len()
     }
 
-    /// Ends the current row: fields that it lacked become null.
+    /// Ends the current row. Fields that it lacked are null: their columns lag until they are met again.
+    #[inline]
     pub fn end_row(&mut self) {
         self.valid.append_non_null();
-        let rows = self.valid.len();
-        self.children.iter_mut().for_each(|child| child.pad(rows));
     }
 
     /// Fills up to `rows` with nulls.
     pub fn pad_to(&mut self, rows: usize) {
         self.valid.append_n_nulls(rows.saturating_sub(self.valid.len()));
-        self.children.iter_mut().for_each(|child| child.pad(rows));
     }
 
     /// Also cuts what an unfinished row left in the children.

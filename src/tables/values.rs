@@ -291,6 +291,9 @@ fn list(doc: &mut Doc<'_>, into: &mut List, kind: Kind, notes: &mut Notes) -> Re
 }
 
 fn record(doc: &mut Doc<'_>, into: &mut Struct, notes: &mut Notes) -> Result<(), SyntaxError> {
+    if into.record.fields.first().is_some_and(|field| doc.plain_record(field.json)) {
+        return fields(doc, into, notes);
+    }
     let mut beside = Vec::new();
     let shape = into.record;
     let entered = doc.record(

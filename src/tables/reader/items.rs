@@ -51,6 +51,9 @@ impl Reader {
         if table.whole {
             return self.whole_item(doc, index, seq);
         }
+        if table.record.fields.first().is_some_and(|field| doc.plain_record(field.json)) {
+            return self.item(doc, index, seq);
+        }
         let mut beside = Vec::new();
         let entered = doc.record(
             table.record.wrappers,
