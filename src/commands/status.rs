@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::archive::Workshop;
 use super::sync::{Job, run_accounts};
-use super::{common_flags, conclude, load_config, start_reporter};
+use super::{common_flags, conclude, load_config, start_bare_reporter};
 use crate::cli::{CommonArgs, SelectArgs, StatusArgs};
 use crate::config::{Config, Environment, Flags, Inputs};
 use crate::exit::Exit;
@@ -54,18 +54,18 @@ pub fn run(args: StatusArgs, common: CommonArgs) -> Exit {
         Ok(config) => config,
         Err(fault) => return Exit::because(&fault, &common),
     };
-    // What is shown is the result on stdout: the summary of a run would only be in its way.
-    let quiet = CommonArgs { json: false, quiet: true, ..common.clone() };
-    let reporter = Arc::new(start_reporter("status".into(), None, &quiet, &config.warnings));
+    let reporter =
+        Arc::new(start_bare_reporter("asking the service and the lake", &common, &config.warnings));
     let mut found = Vec::new();
     let outcome = run_accounts(&config, &select, Job::default(), Access::Read, &reporter, |run| {
         found.extend(run.status(asked.proven)?);
         Ok(())
     });
-    let shown = show(&found, &asked, &common);
-    match conclude(&reporter, &outcome, config.strict) {
-        Exit::Done => shown,
-        failed => failed,
+    // Ends the display, before which nothing may be printed.
+    let exit = conclude(&reporter, &outcome, config.strict);
+    match (exit, show(&found, &asked, &common)) {
+        (Exit::Done, shown) => shown,
+        (failed, _) => failed,
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::archive::{Workshop, keyring};
 use super::metrics::MetricsFile;
-use super::{conclude, load_config, start_reporter};
+use super::{conclude, load_config, start_bare_reporter, start_reporter};
 use crate::cli::{CommonArgs, PlanArgs, SelectArgs, SyncArgs};
 use crate::config::{AccountConfig, Config};
 use crate::decode::Keyring;
@@ -65,16 +65,21 @@ pub fn plan(args: PlanArgs, common: CommonArgs) -> Exit {
         Ok(loaded) => loaded,
         Err(fault) => return Exit::because(&fault, &common),
     };
-    // The plan itself is the result on stdout: the summary of a run would only be in its way.
-    let quiet = CommonArgs { json: false, quiet: true, ..common.clone() };
-    let reporter = Arc::new(start_reporter("plan".into(), None, &quiet, &config.warnings));
+    let reporter =
+        Arc::new(start_bare_reporter("asking the service and the lake", &common, &config.warnings));
+    let mut plans = Vec::new();
     let outcome = run_accounts(&config, &args.select, Job::default(), Access::Read, &reporter, |run| {
         let plan = run.plan()?;
         let estimate = run.estimate(&plan)?;
-        show_plan(&plan, estimate, common.json, reporter.summary().failed.is_empty());
+        plans.push((plan, estimate, reporter.summary().failed.is_empty()));
         Ok(())
     });
-    conclude(&reporter, &outcome, config.strict)
+    // Ends the display, before which nothing may be printed.
+    let exit = conclude(&reporter, &outcome, config.strict);
+    for (plan, estimate, listed_whole) in &plans {
+        show_plan(plan, estimate, common.json, *listed_whole);
+    }
+    exit
 }
 
 type Loaded = (Config, Option<Vec<PlannedBatch>>);
@@ -202,7 +207,7 @@ fn read_batches(path: &Path) -> Result<Vec<PlannedBatch>, Fault> {
 }
 
 /// `listed_whole`: whether every stream could be listed.
-fn show_plan(plan: &Plan, estimate: Estimate, as_json: bool, listed_whole: bool) {
+fn show_plan(plan: &Plan, estimate: &Estimate, as_json: bool, listed_whole: bool) {
     let mut out = std::io::stdout().lock();
     let batches: Vec<PlannedBatch> = plan.batches.iter().map(PlannedBatch::of).collect();
     if as_json {

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::archive::Workshop;
-use super::common_flags;
+use super::{common_flags, start_bare_reporter};
 use crate::cli::{CommonArgs, VerifyArgs};
 use crate::config::{Config, Environment, Flags, Inputs};
 use crate::exit::Exit;
@@ -15,7 +15,11 @@ use crate::report::printable;
 
 /// Runs `verify`.
 pub fn run(args: VerifyArgs, common: CommonArgs) -> Exit {
-    let verified = match verify(&args, &common) {
+    let depth = if args.deep { "reading the lake" } else { "reading ledger and footers" };
+    let reporter = start_bare_reporter(depth, &common, &[]);
+    let verified = verify(&args, &common);
+    reporter.finish();
+    let verified = match verified {
         Ok(verified) => verified,
         Err(fault) => return Exit::because(&fault, &common),
     };

@@ -64,6 +64,9 @@ pub struct ReportOptions {
     pub json: bool,
     /// Problems only.
     pub quiet: bool,
+    /// The command prints a result of its own: no start, no line a minute, no summary. A terminal shows what is
+    /// being done all the same.
+    pub bare: bool,
     /// Number of `-v`.
     pub verbosity: u8,
     pub log_format: LogFormat,
@@ -120,15 +123,19 @@ impl Reporter {
             && !options.quiet
             && options.verbosity < 2
             && options.log_format == LogFormat::Text;
-        let minutely = !bar && !options.quiet;
+        let minutely = !bar && !options.quiet && !options.bare;
         let terminal = bar.then(|| Terminal::new(options.color));
-        let state =
-            State { summary: Summary::default(), stage: "starting".into(), last_fault: None, talk, results };
+        let stage = if options.bare { printable(&options.title) } else { "starting".into() };
+        let state = State { summary: Summary::default(), stage, last_fault: None, talk, results };
         let shared =
             Arc::new(Shared { options, started: Instant::now(), state: Mutex::new(state), terminal });
         let version = env!("CARGO_PKG_VERSION");
         let start = format!("lp-archive {version}: {}", shared.options.title);
         shared.say(&mut shared.lock(), Level::Info, "started", &start, json!({"version": version}));
+        if let Some(terminal) = &shared.terminal {
+            let state = shared.lock();
+            terminal.update(&state.summary, &state.stage);
+        }
         let minute = minutely.then(|| shared.clone().tick_every_minute());
         Reporter { shared, minute: Mutex::new(minute) }
     }
@@ -158,6 +165,9 @@ impl Reporter {
         let summary = self.summary();
         let options = &self.shared.options;
         let mut state = self.shared.lock();
+        if options.bare {
+            return summary;
+        }
         if options.json {
             let _ = writeln!(state.results, "{}", summary_json(&summary));
         }
@@ -212,7 +222,9 @@ impl EventSink for Reporter {
             self.shared.say(&mut state, level, name, &text, fields);
         }
         if let Some(terminal) = &self.shared.terminal {
-            terminal.update(&state.summary, &state.stage);
+            // A command that only looks plans nothing that it will do.
+            let planned = (!self.shared.options.bare).then_some(&state.summary);
+            terminal.update(planned.unwrap_or(&Summary::default()), &state.stage);
         }
     }
 }
@@ -232,7 +244,7 @@ impl Shared {
         let options = &self.options;
         let wanted = match level {
             Level::Detail => options.verbosity > 0 && !options.quiet,
-            Level::Info => !options.quiet,
+            Level::Info => !options.quiet && !options.bare,
             Level::Warning | Level::Error => true,
         };
         if !wanted {
@@ -378,6 +390,13 @@ mod tests {
         assert_eq!(talk.len(), 4);
         assert!(talk.iter().all(|line| line.contains(" error: ") || line.contains(" warning: ")), "{talk:?}");
         assert!(results.is_empty());
+    }
+
+    #[test]
+    fn bare_tells_problems_and_no_summary() {
+        let (talk, results) = run(ReportOptions { bare: true, ..ReportOptions::default() });
+        assert!(talk.iter().all(|line| line.contains(" error: ") || line.contains(" warning: ")), "{talk:?}");
+        assert!(results.is_empty(), "{results:?}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Terminal {
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(Narrower(Term::buffered_stderr())), 15);
         let bar = ProgressBar::with_draw_target(Some(0), target);
         let terminal = Terminal { bar, color, planned: AtomicBool::new(false) };
-        terminal.set_template("{spinner:.cyan} {wide_msg}", "{spinner} {wide_msg}");
+        terminal.set_template("{spinner:.cyan} {wide_msg} {elapsed}", "{spinner} {wide_msg} {elapsed}");
         terminal.bar.enable_steady_tick(Duration::from_millis(120));
         terminal
     }
