@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the tests need and runs all of them:  bash tests/run.sh  [arguments for `cargo test`]
 #
-#   .venv/   Python with pinned readers that are not ours (duckdb, fastavro) and an S3 server (seaweedfs), made once
+#   .venv/   Python with pinned readers that are not ours (duckdb, fastavro, yaml) and an S3 server (seaweedfs), made once
 #   gpg      from the system; installed with apt when this runs as root on a machine that lacks it
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -20,7 +20,7 @@ need_gpg() {
 
 need_venv() {
     # The requirements that the venv was made from lie in it, so that a changed pin makes it anew.
-    cmp -s tests/requirements.txt .venv/requirements.txt && .venv/bin/python -c 'import duckdb, fastavro' 2>/dev/null && return
+    cmp -s tests/requirements.txt .venv/requirements.txt && .venv/bin/python -c 'import duckdb, fastavro, yaml' 2>/dev/null && return
     command -v python3 >/dev/null || die "the tests need python3"
     say "making .venv"
     rm -rf .venv

@@ -10,6 +10,8 @@ import json
 import logging
 import os
 import sys
+import threading
+import time
 import types
 from importlib.util import module_from_spec, spec_from_file_location
 
@@ -77,6 +79,21 @@ def main(path, program_dir):
             outcome[code] = "fail"
         except module.AirflowException:
             outcome[code] = "retry"
+    # A task that is stopped takes its process along.
+    os.environ["EXIT_CODE"] = "never"
+    begun, last = time.monotonic(), task.process
+
+    def stop():
+        while task.process is last and time.monotonic() - begun < 20:
+            time.sleep(0.01)
+        task.on_kill()
+
+    threading.Thread(target=stop).start()
+    try:
+        task.execute({})
+        raise SystemExit("a task that was stopped passes for done")
+    except module.AirflowException:
+        assert time.monotonic() - begun < 30, "it waited for the process's own end"
     print(json.dumps({"arguments": task.arguments, "outcome": outcome}))
 
 

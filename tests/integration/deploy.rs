@@ -29,12 +29,15 @@ fn needs_someone() -> Vec<i32> {
         .collect()
 }
 
-/// A folder for PATH with an `lp-archive` that ends with `$EXIT_CODE` and notes its arguments, and a `sleep` that
+/// A folder for PATH with an `lp-archive` that ends with `$EXIT_CODE` (or `never`) and notes its arguments, and a `sleep` that
 /// notes its pause.
 fn stand_ins() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, script) in [
-        ("lp-archive", "echo \"$*\" >> \"$(dirname \"$0\")/calls\"\nexit \"$EXIT_CODE\""),
+        (
+            "lp-archive",
+            "echo \"$*\" >> \"$(dirname \"$0\")/calls\"\n[ \"$EXIT_CODE\" = never ] && exec /bin/sleep 60\nexit \"$EXIT_CODE\"",
+        ),
         ("sleep", "echo \"$1\" >> \"$(dirname \"$0\")/pauses\""),
     ] {
         let path = folder.path().join(name);
@@ -226,7 +229,7 @@ fn airflow_tries_again_what_passes() {
         said["arguments"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
     understood(&words);
     let calls = fs::read_to_string(stand_ins.path().join("calls")).unwrap();
-    assert_eq!((calls.lines().count(), calls.lines().next()), (9, Some(words.join(" ").as_str())));
+    assert_eq!((calls.lines().count(), calls.lines().next()), (10, Some(words.join(" ").as_str())));
 }
 
 /// What the README of the folder links to and names is there, and nothing else is.
