@@ -17,7 +17,10 @@ pub fn run(args: SchemaArgs, common: CommonArgs) -> Exit {
     let text = match args.ddl {
         Some(Engine::Duckdb) => duckdb_views(out),
         Some(Engine::Spark) => match present(out) {
-            Ok(present) => spark_views(out, present.as_ref()),
+            Ok(present) => {
+                tell_empty(present.as_ref(), out, &common);
+                spark_views(out, present.as_ref())
+            }
             Err(fault) => return Exit::because(&fault, &common),
         },
         None if args.markdown => reference(),
@@ -28,17 +31,27 @@ pub fn run(args: SchemaArgs, common: CommonArgs) -> Exit {
     Exit::Done
 }
 
-/// The tables that the lake holds; `None` when there is no lake (yet).
+/// The tables that the lake holds; `None` when that cannot be known.
 fn present(out: &str) -> Result<Option<BTreeSet<String>>, Fault> {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(runtime) => runtime,
         Err(_) => return Ok(None),
     };
     let lake = Lake::open(out, LakeOptions::default(), Access::Read, runtime.handle().clone())?;
-    let tables = lake.tables()?;
-    // Nothing archived yet, or not a lake: then the views are for later.
-    let known = TABLES.iter().any(|table| tables.contains(table.name));
-    Ok(known.then_some(tables))
+    lake.tables().map(Some)
+}
+
+/// Spark cannot read a folder that is not there, so that views made too early stay empty: better said than found.
+fn tell_empty(present: Option<&BTreeSet<String>>, out: &str, common: &CommonArgs) {
+    let Some(present) = present.filter(|_| !common.quiet) else { return };
+    let absent: Vec<&str> =
+        TABLES.iter().map(|table| table.name).filter(|name| !present.contains(*name)).collect();
+    let what = match absent.len() {
+        0 => return,
+        all if all == TABLES.len() => format!("no table of lp-archive in {out}: all views are"),
+        _ => format!("no rows yet of {}: these views are", absent.join(", ")),
+    };
+    let _ = writeln!(std::io::stderr(), "note: {what} empty; write them again once there are some");
 }
 
 fn as_text(table: &'static Table) -> String {
@@ -48,6 +61,13 @@ fn as_text(table: &'static Table) -> String {
     for column in columns {
         let kind = short_type(&type_name(Dialect::DuckDb, column.kind));
         text.push_str(&format!("  {:<width$}  {kind:<9}  {}\n", column.name, column.doc));
+    }
+    if let Some(by) = table.latest_by() {
+        text.push_str(&format!(
+            "  {}_latest, a view of --ddl: each once per account_id, {}\n",
+            table.name,
+            by.join(", ")
+        ));
     }
     text.push('\n');
     text
@@ -83,5 +103,6 @@ fn as_json(table: &'static Table) -> Value {
         "row": table.grain,
         "stream": table.stream.map(|stream| stream.resource()),
         "columns": columns,
+        "latest": table.latest_by(),
     })
 }

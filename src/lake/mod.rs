@@ -71,6 +71,7 @@ mod staging;
 mod store;
 #[cfg(test)]
 mod tests;
+mod text_bounds;
 mod verify;
 
 pub use attempt::{Attempt, EntryDraft, ObjectSet, Outcome};

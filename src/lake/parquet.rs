@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::concat;
 use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::add_encoded_arrow_schema_to_metadata;
 use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+    ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, compute_leaves,
 };
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -21,6 +21,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
+use super::text_bounds::TextBounds;
 use crate::model::{Fault, FaultKind, LakeOptions, Stage};
 
 /// How a column is better written than by default.
@@ -28,8 +29,10 @@ use crate::model::{Fault, FaultKind, LakeOptions, Stage};
 pub enum ColumnHint {
     /// Looked up by value: gets a bloom filter.
     Bloom,
-    /// Nearly every value differs: a dictionary would not pay.
-    NoDictionary,
+    /// Many values differ, or what repeats is near: a dictionary would not pay, zstd finds it. Values as they are.
+    Plain,
+    /// The same for texts without a common pattern, such as ids: their lengths apart, so that zstd sees nothing else.
+    Lengths,
     /// Integers or times that grow slowly: delta-encoded.
     Delta,
 }
@@ -56,6 +59,9 @@ pub struct TableShape {
     pub hints: Vec<(String, ColumnHint)>,
 }
 
+/// Mean of rows below which arrays of a row group are put together.
+const SMALL_ARRAY_ROWS: usize = 1024;
+
 pub(super) type Writer = SerializedFileWriter<Vec<u8>>;
 
 /// Encodes row groups of one table; may be used from several threads at once.
@@ -70,8 +76,8 @@ pub(super) fn open_writer(
     options: &LakeOptions,
     footer: Vec<KeyValue>,
 ) -> Result<(Writer, Encoder), Fault> {
-    let mut properties = properties(table, options, footer)?;
-    add_encoded_arrow_schema_to_metadata(&table.schema, &mut properties);
+    // Without `ARROW:schema`, a quarter of a footer: every Arrow type that tables use follows from the Parquet type.
+    let properties = properties(table, options, footer)?;
     let schema = ArrowSchemaConverter::new().convert(&table.schema).map_err(failed)?;
     let writer = SerializedFileWriter::new(Vec::new(), schema.root_schema_ptr(), Arc::new(properties));
     let writer = writer.map_err(failed)?;
@@ -94,10 +100,14 @@ impl Encoder {
             .into_par_iter()
             .map(|(index, writers)| {
                 let field = self.schema.field(index);
-                let leaves = batches
+                let arrays = few(batches.iter().map(|batch| batch.column(index)).collect())?;
+                let leaves = arrays
                     .iter()
-                    .map(|batch| compute_leaves(field, batch.column(index)))
+                    .map(|array| compute_leaves(field, array))
                     .collect::<Result<Vec<_>, ParquetError>>()?;
+                if *field.data_type() == DataType::Utf8 {
+                    return writers.into_iter().map(|writer| text_chunk(writer, &leaves, &arrays)).collect();
+                }
                 writers
                     .into_par_iter()
                     .enumerate()
@@ -112,6 +122,32 @@ impl Encoder {
             .collect();
         Ok(chunks.map_err(failed)?.into_iter().flatten().collect())
     }
+}
+
+/// The arrays, or, of many small ones, one: each costs `parquet` the same again, however few its rows.
+fn few(arrays: Vec<&ArrayRef>) -> Result<Vec<ArrayRef>, ParquetError> {
+    let rows: usize = arrays.iter().map(|array| array.len()).sum();
+    if arrays.len() < 2 || rows >= arrays.len() * SMALL_ARRAY_ROWS {
+        return Ok(arrays.into_iter().cloned().collect());
+    }
+    let arrays: Vec<&dyn Array> = arrays.into_iter().map(|array| array.as_ref()).collect();
+    Ok(vec![concat(&arrays)?])
+}
+
+/// A column of texts, with statistics of our own.
+fn text_chunk(
+    mut writer: ArrowColumnWriter,
+    leaves: &[Vec<ArrowLeafColumn>],
+    arrays: &[ArrayRef],
+) -> Result<ArrowColumnChunk, ParquetError> {
+    let mut bounds = TextBounds::default();
+    for (leaf, array) in leaves.iter().flatten().zip(arrays) {
+        bounds.add(array.as_string());
+        writer.write(leaf)?;
+    }
+    let mut chunk = writer.close()?;
+    bounds.complete(chunk.close_mut())?;
+    Ok(chunk)
 }
 
 /// Adds an encoded row group to its object.
@@ -165,8 +201,10 @@ pub(super) fn group_rows(batches: Vec<RecordBatch>, rows: usize) -> Vec<Vec<Reco
                 room = rows;
             }
             let take = room.min(batch.num_rows() - at);
+            // To slice is to count the nulls of every column again.
+            let all = take == batch.num_rows();
             if let Some(group) = groups.last_mut() {
-                group.push(batch.slice(at, take));
+                group.push(if all { batch.clone() } else { batch.slice(at, take) });
             }
             at += take;
             room -= take;
@@ -192,11 +230,19 @@ fn properties(
         .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
         .set_created_by(format!("lp-archive {}", env!("CARGO_PKG_VERSION")))
         .set_key_value_metadata(Some(footer));
+    for field in table.schema.fields().iter().filter(|field| *field.data_type() == DataType::Utf8) {
+        // `TextBounds` makes them.
+        let path = ColumnPath::from(field.name().as_str());
+        builder = builder.set_column_statistics_enabled(path, EnabledStatistics::None);
+    }
     for (column, hint) in &table.hints {
         let path = ColumnPath::new(column.split('.').map(str::to_owned).collect());
         builder = match hint {
             ColumnHint::Bloom => builder.set_column_bloom_filter_fpp(path, 0.01),
-            ColumnHint::NoDictionary => builder.set_column_dictionary_enabled(path, false),
+            ColumnHint::Plain => builder.set_column_dictionary_enabled(path, false),
+            ColumnHint::Lengths => builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
             ColumnHint::Delta => builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
@@ -224,7 +270,8 @@ fn failed(error: ParquetError) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, Int64Array, StringArray};
+    use arrow::array::{Int64Array, StringArray};
+    use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
     fn batch(rows: usize) -> RecordBatch {
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows as i64));
@@ -247,6 +294,66 @@ mod tests {
         let whole = batch(1000);
         assert!(batch_bytes(&whole) >= 18_000);
         assert!(batch_bytes(&whole.slice(10, 10)) < 2000);
+    }
+
+    /// What `parquet` itself says of texts is what we say.
+    #[test]
+    fn text_statistics_are_those_of_parquet() {
+        let pattern = |n: usize| match n {
+            _ if n % 7 == 3 || (25_000..50_000).contains(&n) => None,
+            _ if n % 1000 == 5 => Some(format!("{}{}", "long ".repeat(14), n)),
+            _ if n > 80_000 => Some("the same".to_owned()),
+            _ => Some(format!("{:x}", n.wrapping_mul(0x9E37_79B9) as u32)),
+        };
+        let column = |rows: std::ops::Range<usize>| StringArray::from_iter(rows.map(pattern));
+        let batches: Vec<RecordBatch> = [0..700, 700..61_000, 61_000..100_000]
+            .map(|rows| {
+                RecordBatch::try_from_iter_with_nullable([("t", Arc::new(column(rows)) as ArrayRef, true)])
+            })
+            .map(Result::unwrap)
+            .into();
+        let schema = batches[0].schema();
+        for hint in [ColumnHint::Plain, ColumnHint::Lengths, ColumnHint::Bloom] {
+            let hints = vec![("t".to_owned(), hint)];
+            let shape = TableShape {
+                name: "t".into(),
+                schema: schema.clone(),
+                placement: Placement::Partitioned,
+                hints,
+            };
+            let (_, encoder) = open_writer(&shape, &LakeOptions::default(), vec![]).unwrap();
+            let ours = encoder.encode(&batches).unwrap().remove(0);
+            let theirs = properties(&shape, &LakeOptions::default(), vec![]).unwrap().into_builder();
+            let theirs =
+                theirs.set_column_statistics_enabled(ColumnPath::from("t"), EnabledStatistics::Page).build();
+            let parquet = ArrowSchemaConverter::new().convert(&schema).unwrap();
+            let writer =
+                SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), Arc::new(theirs)).unwrap();
+            let factory = ArrowRowGroupWriterFactory::new(&writer, schema.clone());
+            let mut writer = factory.create_column_writers(0).unwrap().remove(0);
+            for batch in &batches {
+                writer.write(&compute_leaves(schema.field(0), batch.column(0)).unwrap()[0]).unwrap();
+            }
+            let theirs = writer.close().unwrap();
+            let said = |chunk: &ArrowColumnChunk| {
+                let metadata = &chunk.close().metadata;
+                let Some(all) = &chunk.close().column_index else { panic!("no column index") };
+                let ColumnIndexMetaData::BYTE_ARRAY(index) = all else { panic!("of no texts") };
+                let values = |values: &mut dyn Iterator<Item = Option<&[u8]>>| {
+                    values.map(|value| value.map(<[u8]>::to_vec)).collect::<Vec<_>>()
+                };
+                (
+                    metadata.statistics().cloned(),
+                    metadata.unencoded_byte_array_data_bytes(),
+                    values(&mut index.min_values_iter()),
+                    values(&mut index.max_values_iter()),
+                    all.null_counts().cloned(),
+                    all.get_boundary_order(),
+                )
+            };
+            assert_eq!(said(&ours), said(&theirs), "{hint:?}");
+            assert!(said(&ours).2.len() > 3);
+        }
     }
 
     #[test]

@@ -128,7 +128,7 @@ fn day(text: &str) -> UtcDay {
 fn shape(name: &str) -> Arc<TableShape> {
     let hints = [
         ("text", ColumnHint::Bloom),
-        ("text", ColumnHint::NoDictionary),
+        ("text", ColumnHint::Lengths),
         ("time", ColumnHint::Delta),
         ("list.list.item", ColumnHint::Bloom),
     ];

@@ -410,8 +410,8 @@ impl<'a> Cursor<'a> {
     pub fn skip_value(&mut self) -> Result1<&'a [u8]> {
         self.skip_space();
         let start = self.at;
-        // One entry per open container: true for an object. Bounded by max_depth.
-        let mut open: Vec<bool> = Vec::new();
+        // Bounded by max_depth.
+        let mut open = Open::default();
         let mut first = true;
         loop {
             match self.kind()? {
@@ -452,12 +452,48 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn deeper(&self, open: &mut Vec<bool>, object: bool) -> Result1<()> {
-        if open.len() >= self.max_depth {
+    fn deeper(&self, open: &mut Open, object: bool) -> Result1<()> {
+        if open.depth >= self.max_depth {
             return self.fail("nested more deeply than the cap allows");
         }
         open.push(object);
         Ok(())
+    }
+}
+
+/// The containers that are open, innermost last: true for an object. Values are rarely nested by more than a
+/// few, so the innermost 63 at most are bits of one word.
+#[derive(Default)]
+struct Open {
+    depth: usize,
+    bits: u64,
+    outer: Vec<u64>,
+}
+
+impl Open {
+    const PER_WORD: usize = 63;
+
+    #[inline]
+    fn push(&mut self, object: bool) {
+        if self.depth > 0 && self.depth.is_multiple_of(Self::PER_WORD) {
+            self.outer.push(self.bits);
+        }
+        self.bits = self.bits << 1 | u64::from(object);
+        self.depth += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        self.bits >>= 1;
+        self.depth = self.depth.saturating_sub(1);
+        if self.depth > 0 && self.depth.is_multiple_of(Self::PER_WORD) {
+            self.bits = self.outer.pop().unwrap_or_default();
+        }
+    }
+
+    #[inline]
+    fn last(&self) -> Option<bool> {
+        (self.depth > 0).then_some(self.bits & 1 == 1)
     }
 }
 
@@ -599,5 +635,21 @@ mod tests {
                 .unwrap_or(text.len());
             assert_eq!(plain_run(&text, from).end, slow, "from {from}");
         }
+    }
+
+    #[test]
+    fn open_containers_are_told_at_any_depth() {
+        let mut open = Open::default();
+        let object = |n: usize| n.is_multiple_of(3);
+        assert_eq!(open.last(), None);
+        for n in 0..400 {
+            open.push(object(n));
+            assert_eq!(open.last(), Some(object(n)), "at {n}");
+        }
+        for n in (0..400).rev() {
+            assert_eq!((open.last(), open.depth), (Some(object(n)), n + 1));
+            open.pop();
+        }
+        assert_eq!(open.last(), None);
     }
 }

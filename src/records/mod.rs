@@ -13,6 +13,7 @@
 mod avro_json;
 mod brackets;
 mod buffers;
+mod chunk;
 mod cursor;
 mod decrypted;
 mod envelope;
@@ -24,10 +25,11 @@ mod type_names;
 
 pub use avro_json::{Beside, Doc, Entered, Inside, Scalar};
 pub use buffers::Buffers;
+pub use chunk::{Chunk, Frame, FrameKind};
 pub use cursor::{Cursor, Kind, NotUnicode, SyntaxError, Text, show_raw};
 pub use decrypted::{Opened, may_be_encrypted, open_encrypted};
 pub use envelope::{Head, Parts, canonical_integer, read_envelope, whole_number};
-pub use framing::{Chunk, Frame, FrameKind, Framer};
+pub use framing::Framer;
 pub use path::{Path, Step};
 pub use plain::Utf8;
 pub use reject::Reject;

@@ -4,7 +4,6 @@
 //! Geo and session info are described but not named on the pages: they are told by their fields, which
 //! may lie in the body itself or one member deeper. Source: data-access-api fact sheet, section 8.
 
-use super::declare::Record;
 use super::values::find;
 use super::{GEO, SESSION_INFO};
 use crate::model::Stream;
@@ -164,22 +163,23 @@ impl Evidence {
     }
 
     fn read(&mut self, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
-        let (mut first, mut position) = (true, 0);
+        let (mut first, mut guess) = (true, 0);
         while let Some(key) = doc.cursor.next_key(&mut first)? {
-            let guess = position;
-            position += 1;
-            let has = |record: &'static Record| {
-                // A header comes first, most often.
-                let index = find(record.fields, key, usize::saturating_sub(guess, 1));
-                index.and_then(|index| record.fields.get(index)).map(|field| field.json)
-            };
-            if let Some(field) = has(&GEO.record) {
-                self.geo += 1;
-                self.telling_geo |= TELLING.contains(&field);
-            }
-            if let Some(field) = has(&SESSION_INFO.record) {
-                self.session_info += 1;
-                self.telling_session_info |= TELLING.contains(&field);
+            // No field is of both records, and most often all are of one.
+            let geo_first = self.geo >= self.session_info;
+            for is_geo in [geo_first, !geo_first] {
+                let fields = if is_geo { GEO.record.fields } else { SESSION_INFO.record.fields };
+                let Some(index) = find(fields, key, guess) else { continue };
+                let telling = fields.get(index).is_some_and(|field| TELLING.contains(&field.json));
+                if is_geo {
+                    self.geo += 1;
+                    self.telling_geo |= telling;
+                } else {
+                    self.session_info += 1;
+                    self.telling_session_info |= telling;
+                }
+                guess = index + 1;
+                break;
             }
             doc.cursor.skip_value()?;
         }
@@ -198,5 +198,20 @@ impl Evidence {
             (false, true) => Some("session_info"),
             (false, false) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_field_is_of_geo_and_of_session_info() {
+        for field in GEO.record.fields {
+            let same = |other: &&super::super::Field| other.json.eq_ignore_ascii_case(field.json);
+            assert!(SESSION_INFO.record.fields.iter().find(same).is_none(), "{}", field.json);
+        }
+        let all = || GEO.record.fields.iter().chain(SESSION_INFO.record.fields);
+        assert!(TELLING.iter().all(|telling| all().any(|field| field.json == *telling)));
     }
 }

@@ -8,7 +8,8 @@ use arrow::compute::FilterBuilder;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-use super::columns::{Column, Primitive, Struct, Texts};
+use super::cells::{Primitive, Texts};
+use super::columns::{Column, Struct};
 use super::declare::{Lead, OwnTime, Table};
 use super::extra::Extra;
 use super::schema;

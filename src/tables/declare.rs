@@ -135,6 +135,39 @@ pub enum OwnTime {
     Record,
 }
 
+/// What the service does when it tells a row of a table again, and so what the view `<table>_latest` shows.
+/// The lake itself keeps every row that was sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Again {
+    /// Nothing tells a row from its repetition: there is no such view.
+    Untold,
+    /// A row is the state of a thing: a later one of the same key takes the place of the earlier.
+    Replaced(Key),
+    /// A row is an event, and records tell events in pieces: one that a later record tells again is shown
+    /// once. What one record tells twice is kept twice.
+    Repeated(Key),
+    /// A row is part of a row of another table, and is shown when that one is.
+    With(Parent),
+}
+
+/// What makes two rows of an account the same thing.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Columns that must be there: a row without one of them (null, or empty text) cannot be told again, and
+    /// is always shown.
+    pub ids: &'static [&'static str],
+    /// Further columns, which may be null: null equals null.
+    pub also: &'static [&'static str],
+}
+
+/// Where the parts of a row belong.
+#[derive(Clone, Copy, Debug)]
+pub struct Parent {
+    pub table: &'static str,
+    /// The parent's key: column here, column there.
+    pub key: &'static [(&'static str, &'static str)],
+}
+
 /// One table of the lake.
 #[derive(Debug)]
 pub struct Table {
@@ -155,6 +188,7 @@ pub struct Table {
     pub own_time: OwnTime,
     /// Columns that are looked up by value: they get bloom filters.
     pub ids: &'static [&'static str],
+    pub again: Again,
 }
 
 impl Table {
@@ -170,7 +204,21 @@ impl Table {
         counts: &[],
         own_time: OwnTime::Record,
         ids: &[],
+        again: Again::Untold,
     };
+
+    /// Columns of which `<table>_latest` shows a row each, beside the account; `None`: there is no such view.
+    pub fn latest_by(&self) -> Option<Vec<&'static str>> {
+        match self.again {
+            Again::Untold => None,
+            Again::Replaced(key) | Again::Repeated(key) => Some([key.ids, key.also].concat()),
+            Again::With(parent) => {
+                let mut columns: Vec<&str> = parent.key.iter().map(|(here, _)| *here).collect();
+                columns.push(Lead::Seq.name());
+                Some(columns)
+            }
+        }
+    }
 }
 
 /// A field of any kind.

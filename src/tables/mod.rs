@@ -14,6 +14,7 @@
 mod bodies;
 mod builder;
 mod catalog;
+mod cells;
 mod columns;
 mod ddl;
 mod declare;
@@ -27,7 +28,7 @@ mod values;
 pub use builder::Rows;
 pub use catalog::*;
 pub use ddl::{Dialect, duckdb_views, read_parquet, spark_views, type_name};
-pub use declare::{Branch, Field, Kind, Lead, OwnTime, Record, Table, Union};
+pub use declare::{Again, Branch, Field, Key, Kind, Lead, OwnTime, Parent, Record, Table, Union};
 pub use extra::Oddities;
 pub use quarantine::{quarantine_batch, quarantine_schema};
 pub use reader::{Broken, Origin, Reader};

@@ -144,6 +144,9 @@ mod tests {
             for id in table.ids {
                 assert!(names.contains(id), "{} has no {id}", table.name);
             }
+            for column in table.latest_by().unwrap_or_default() {
+                assert!(names.contains(&column), "{} has no {column}", table.name);
+            }
             for (_, child) in table.children {
                 assert!(TABLES.iter().any(|table| table.name == *child));
             }

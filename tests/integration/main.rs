@@ -41,3 +41,4 @@ mod status;
 mod suspects;
 mod sync;
 mod verify;
+mod views;

@@ -1,7 +1,12 @@
 //! Tables of the streams `engagement` and `survey`. Source: data-access-api fact sheet, 8.3 and 8.4.
+//!
+//! Told again: a conversation and a survey come whole, with all their parts, so that a later one of the same
+//! id takes the place of the earlier. A survey's id may be that of its form: it takes conversation and kind to
+//! tell one survey. Before June 2017 some conversations had no id; surveys before a chat may have none.
 
 use super::super::declare::{
-    Kind, Lead, OwnTime, Record, Table, boolean, double, int32, int64, json, list, record, text, time,
+    Again, Key, Kind, Lead, OwnTime, Parent, Record, Table, boolean, double, int32, int64, json, list,
+    record, text, time,
 };
 use super::web::IDS;
 use crate::model::Stream;
@@ -11,6 +16,8 @@ const SURVEY: Option<Stream> = Some(Stream::Survey);
 /// Ids of a row that belongs to a conversation.
 const OF_CONVERSATION: &[Lead] =
     &[Lead::VisitId, Lead::VisitorId, Lead::ContextId, Lead::ConversationId, Lead::Seq];
+const WITH_CONVERSATION: Again =
+    Again::With(Parent { table: "conversations", key: &[("conversation_id", "conversation_id")] });
 
 pub static CONVERSATIONS: Table = Table {
     name: "conversations",
@@ -69,6 +76,7 @@ pub static CONVERSATIONS: Table = Table {
     ],
     own_time: OwnTime::Field("conversation_start_time"),
     ids: &["visit_id", "visitor_id", "conversation_id"],
+    again: Again::Replaced(Key { ids: &["conversation_id"], also: &[] }),
     ..Table::EMPTY
 };
 
@@ -115,6 +123,7 @@ pub static MESSAGES: Table = Table {
     },
     own_time: OwnTime::Field("timestamp"),
     ids: &["visit_id", "visitor_id", "conversation_id", "message_id"],
+    again: WITH_CONVERSATION,
     ..Table::EMPTY
 };
 
@@ -156,6 +165,7 @@ pub static TRANSFERS: Table = Table {
     },
     own_time: OwnTime::Field("timestamp"),
     ids: &["visit_id", "visitor_id", "conversation_id"],
+    again: WITH_CONVERSATION,
     ..Table::EMPTY
 };
 
@@ -170,6 +180,7 @@ pub static SECURE_FORMS: Table = Table {
     },
     whole: true,
     ids: &["visit_id", "visitor_id", "conversation_id"],
+    again: WITH_CONVERSATION,
     ..Table::EMPTY
 };
 
@@ -190,6 +201,7 @@ pub static SURVEYS: Table = Table {
     children: &[("contents", "survey_answers")],
     counts: &[("answers", "survey_answers", "rows of survey_answers that the survey made")],
     ids: &["visit_id", "visitor_id", "conversation_id"],
+    again: Again::Replaced(Key { ids: &["conversation_id", "id"], also: &["type"] }),
     ..Table::EMPTY
 };
 
@@ -221,5 +233,9 @@ pub static SURVEY_ANSWERS: Table = Table {
     },
     own_time: OwnTime::Field("answer_submit_time"),
     ids: &["visit_id", "visitor_id", "conversation_id"],
+    again: Again::With(Parent {
+        table: "surveys",
+        key: &[("conversation_id", "conversation_id"), ("survey_id", "id"), ("survey_type", "type")],
+    }),
     ..Table::EMPTY
 };

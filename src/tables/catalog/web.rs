@@ -1,7 +1,11 @@
 //! Tables of the stream `webSession`. Source: data-access-api fact sheet, 8.2.
+//!
+//! Told again: files are made per visit once it is closed, but a part of the data comes later, and nothing
+//! says that a later record of a visit makes the earlier void. So the events of a visit are joined, and only
+//! equal ones are one; its place and its device are what was told last.
 
 use super::super::declare::{
-    Kind, Lead, OwnTime, Record, Table, boolean, field, int32, int64, list, record, text, time,
+    Again, Key, Kind, Lead, OwnTime, Record, Table, boolean, field, int32, int64, list, record, text, time,
 };
 use super::attributes::ATTRIBUTES;
 use super::goals::GOAL_META_DATA;
@@ -24,6 +28,7 @@ pub static WEB_SESSIONS: Table = Table {
         ("impressions", "impressions", "rows of impressions that the envelope made"),
     ],
     ids: ID_COLUMNS,
+    again: Again::Replaced(Key { ids: &["visit_id"], also: &["record_start_time"] }),
     ..Table::EMPTY
 };
 
@@ -46,6 +51,7 @@ pub static GEO: Table = Table {
         ],
     },
     ids: ID_COLUMNS,
+    again: Again::Replaced(Key { ids: &["visit_id"], also: &[] }),
     ..Table::EMPTY
 };
 
@@ -68,6 +74,7 @@ pub static SESSION_INFO: Table = Table {
     },
     own_time: OwnTime::Field("session_start_time"),
     ids: ID_COLUMNS,
+    again: Again::Replaced(Key { ids: &["visit_id"], also: &[] }),
     ..Table::EMPTY
 };
 
@@ -87,6 +94,7 @@ pub static NAVIGATION: Table = Table {
     },
     own_time: OwnTime::Field("timestamp"),
     ids: ID_COLUMNS,
+    again: Again::Repeated(Key { ids: &["visit_id", "timestamp"], also: &["url", "referrer_url"] }),
     ..Table::EMPTY
 };
 
@@ -104,6 +112,21 @@ pub static ENGAGEMENT_ATTRIBUTES: Table = Table {
     },
     own_time: OwnTime::Field("timestamp"),
     ids: ID_COLUMNS,
+    again: Again::Repeated(Key {
+        ids: &["visit_id", "timestamp"],
+        also: &[
+            "type",
+            "purchase",
+            "cart_status",
+            "viewed_product",
+            "lead",
+            "service_activity",
+            "visitor_error",
+            "marketing_campaign_info",
+            "customer_info",
+            "personal_info",
+        ],
+    }),
     ..Table::EMPTY
 };
 
@@ -125,6 +148,7 @@ pub static GOALS: Table = Table {
     },
     own_time: OwnTime::Field("timestamp"),
     ids: &["visit_id", "visitor_id", "id"],
+    again: Again::Repeated(Key { ids: &["visit_id", "id"], also: &["timestamp", "campaign_goal_id"] }),
     ..Table::EMPTY
 };
 
@@ -147,6 +171,7 @@ pub static ELIGIBILITY: Table = Table {
     },
     own_time: OwnTime::Field("timestamp"),
     ids: ID_COLUMNS,
+    again: Again::Repeated(Key { ids: &["visit_id", "timestamp"], also: &["eligible_campaigns"] }),
     ..Table::EMPTY
 };
 
@@ -170,6 +195,10 @@ pub static IMPRESSIONS: Table = Table {
     },
     own_time: OwnTime::Field("timestamp"),
     ids: ID_COLUMNS,
+    again: Again::Repeated(Key {
+        ids: &["visit_id"],
+        also: &["timestamp", "engagement_instance_id", "impression_type", "state"],
+    }),
     ..Table::EMPTY
 };
 
