@@ -87,6 +87,7 @@ fn reporter_with(options: ReportOptions, common: &CommonArgs, warnings: &[String
         log_format: common.log_format.into(),
         terminal,
         color: terminal && !Environment::of_process().no_color(),
+        results_terminal: std::io::stdout().is_terminal(),
         ..options
     });
     for warning in warnings {

@@ -74,6 +74,8 @@ pub struct ReportOptions {
     pub terminal: bool,
     /// Whether colour is wanted there.
     pub color: bool,
+    /// Whether stdout is a terminal, too.
+    pub results_terminal: bool,
 }
 
 /// A fault as one line of stderr, for what ends a command before its work begins.
@@ -175,8 +177,10 @@ impl Reporter {
             self.shared.say(&mut state, Level::Info, "summary", "finished", summary_json(&summary));
         } else if !options.quiet {
             let out = options.out.as_deref();
+            // Then the faults stand on the screen, right above.
+            let on_screen = options.terminal && options.results_terminal && summary.totals.parts == 0;
             let text: String =
-                summary_text(&summary, out).lines().map(|line| printable(line) + "\n").collect();
+                summary_text(&summary, out, on_screen).lines().map(|line| printable(line) + "\n").collect();
             let target = if options.json { &mut state.talk } else { &mut state.results };
             let _ = target.write_all(text.as_bytes());
         }

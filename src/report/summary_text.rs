@@ -11,8 +11,9 @@ const MAX_FAILURES: usize = 10;
 /// Units named of failures that are alike.
 const MAX_UNITS: usize = 4;
 
-/// The closing text of a run. `out` is the lake as given, for the query to paste.
-pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
+/// The closing text of a run. `out` is the lake as given, for the query to paste; `faults_told`: whoever reads it has
+/// just read the faults.
+pub fn summary_text(summary: &Summary, out: Option<&str>, faults_told: bool) -> String {
     let totals = &summary.totals;
     let mut text = String::new();
     let names = totals.rows.keys().map(String::len).chain(["table".len()]).max().unwrap_or(0);
@@ -46,7 +47,7 @@ pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
     }
     // What ended the run was told right before.
     let failed: Vec<&Failure> = summary.failed.iter().filter(|one| one.unit != FailedUnit::Run).collect();
-    if !failed.is_empty() {
+    if !failed.is_empty() && !faults_told {
         let _ = writeln!(text, "\nnot archived:");
         let (told, more) = alike_as_one(&failed);
         for fault in told {
@@ -154,7 +155,8 @@ mod tests {
             }
             let other = Fault::new(FaultKind::Unavailable, Stage::List, "no answer").of("1/s0");
             summary.add(&Event::StreamFailed { account: "1".into(), stream: Stream::Survey, fault: other });
-            summary_text(&summary, None).lines().skip(3).map(str::to_owned).collect::<Vec<_>>()
+            assert!(!summary_text(&summary, None, true).contains("not archived:"));
+            summary_text(&summary, None, false).lines().skip(3).map(str::to_owned).collect::<Vec<_>>()
         };
         let last = "  failed to list 1/s0: no answer";
         assert_eq!(told(1), ["  failed to sign in for 1/s0: HTTP 401", last]);
@@ -167,7 +169,7 @@ mod tests {
         let mut summary = Summary { seconds: 2.06, ..Summary::default() };
         sample_run().iter().for_each(|event| summary.add(event));
         assert_eq!(
-            summary_text(&summary, Some("./it's a lake/")),
+            summary_text(&summary, Some("./it's a lake/"), false),
             "\
 table            rows
 survey_answers  1,200
@@ -193,10 +195,10 @@ what is in quarantine:
     #[test]
     fn runs_without_news() {
         let mut summary = Summary::default();
-        assert_eq!(summary_text(&summary, Some("lake")), "nothing to archive (0.0 s)\n");
+        assert_eq!(summary_text(&summary, Some("lake"), false), "nothing to archive (0.0 s)\n");
         summary.add(&Event::Listed { account: "1".into(), stream: Stream::Survey, parts: 3, missing: 0 });
         assert_eq!(
-            summary_text(&summary, Some("lake")),
+            summary_text(&summary, Some("lake"), false),
             "nothing new: all 3 listed parts are archived already (0.0 s)\n"
         );
     }
