@@ -83,6 +83,15 @@ fn table_section(text: &mut String, table: &Table) {
     for (name, of, doc) in table.counts {
         row(text, name, "BIGINT", doc, &format!("counted in `{of}`"));
     }
+    if let Some(by) = table.latest_by() {
+        let by: Vec<String> = by.iter().map(|column| format!("`{column}`")).collect();
+        let _ = writeln!(
+            text,
+            "\nThe view `{}_latest` shows each once per `account_id`, {}.",
+            table.name,
+            by.join(", ")
+        );
+    }
 }
 
 /// The fields of a record, those of its structs behind it.
