@@ -1,4 +1,4 @@
-//! What can be typed. The only file that knows clap; beyond it there are plain structs.
+//! What can be typed. The only place that knows clap; beyond it there are plain structs.
 //!
 //! ```text
 //! ["lp-archive", "sync", "--from", "2026-11-01", "--memory", "1GiB"]
@@ -10,11 +10,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{parse_duration, parse_size};
 use crate::exit::{Exit, exit_codes_text};
 use crate::model::parse_time;
+
+mod pages;
+
+pub use pages::{completions, man_pages};
 
 const PROGRAM: &str = "lp-archive";
 
@@ -105,6 +109,7 @@ Let no other run write meanwhile. Exit code 3: something was found."))]
 
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "For every command")]
 pub struct CommonArgs {
     /// One JSON object on stdout (the summary, or the command's result)
     #[arg(long, global = true)]
@@ -261,6 +266,9 @@ pub struct SchemaArgs {
     /// SQL for this engine
     #[arg(long, value_name = "ENGINE")]
     pub ddl: Option<Engine>,
+    /// The reference of all tables, as Markdown
+    #[arg(long, conflicts_with = "ddl")]
+    pub markdown: bool,
     /// The lake that the views read; default: the current folder
     #[arg(long, value_name = "URL")]
     pub out: Option<String>,
@@ -356,36 +364,6 @@ pub struct ManArgs {
     pub folder: Option<PathBuf>,
 }
 
-/// The completions of a shell, as the shell reads them.
-pub fn completions(args: &CompletionsArgs) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut TypedLine::command(), PROGRAM, &mut script);
-    // In bash, the generator spells a name with a hyphen in two ways and then finds no subcommand
-    // (clap-rs/clap#6421). One spelling for both.
-    let script = String::from_utf8_lossy(&script);
-    script.replace(&PROGRAM.replace('-', "__subcmd__"), &PROGRAM.replace('-', "__")).into_bytes()
-}
-
-/// Manual pages (file name, roff), the main page first.
-///
-/// # Errors
-/// None that a `Vec` as target could cause.
-pub fn man_pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
-    let mut line = TypedLine::command();
-    line.build();
-    let mut pages = Vec::new();
-    let mut waiting = vec![line];
-    while let Some(command) = waiting.pop() {
-        let subcommands = command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help");
-        waiting.extend(subcommands.cloned());
-        let page = clap_mangen::Man::new(command);
-        let mut roff = Vec::new();
-        page.render(&mut roff)?;
-        pages.push((page.get_filename(), roff));
-    }
-    Ok(pages)
-}
-
 /// Why there is nothing to do: help or version was asked for, or what was typed makes no sense.
 #[derive(Debug)]
 pub struct NothingToDo(clap::Error);
@@ -439,7 +417,13 @@ fn main_help() -> String {
   lp-archive config init          write a configuration to fill in
   lp-archive doctor               see whether it can work, and what to mend
   lp-archive plan                 what would be archived
-  lp-archive sync                 archive it; run this from a scheduler, every night",
+  lp-archive sync                 archive it; run this from a scheduler, every night
+
+Words:
+  stream   a kind of data: agentActivity, webSession, engagement (chats), survey
+  part     one file that LivePerson lists; its scope: the hours that it tells of
+  batch    parts of one stream and day that are archived together
+  lake     the folder or bucket with the tables, and in it the ledger of what is archived",
     )
 }
 
@@ -457,7 +441,7 @@ mod tests {
 
     #[test]
     fn clap_finds_no_contradiction() {
-        TypedLine::command().debug_assert();
+        <TypedLine as clap::CommandFactory>::command().debug_assert();
     }
 
     #[test]

@@ -41,4 +41,11 @@ fn forbid_core_dumps() {
         // Lowering a limit is always allowed; if it fails all the same, the run is worth more.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // Dumps that are piped to a program (systemd-coredump, apport) know no limit. This also keeps other
+        // processes of the same user from reading the memory.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the tests need and runs all of them:  bash tests/run.sh  [arguments for `cargo test`]
 #
-#   .venv/   Python with pinned readers that are not ours (duckdb, fastavro, pyspark) and an S3 server (seaweedfs), made once
+#   .venv/   Python with pinned readers that are not ours (duckdb, fastavro, pyspark, yaml) and an S3 server (seaweedfs), made once
 #   gpg      from the system; installed with apt when this runs as root on a machine that lacks it
 #   java     17 or later, for pyspark; likewise
 set -euo pipefail
@@ -38,7 +38,7 @@ need_java() {
 
 need_venv() {
     # The requirements that the venv was made from lie in it, so that a changed pin makes it anew.
-    cmp -s tests/requirements.txt .venv/requirements.txt && .venv/bin/python -c 'import duckdb, fastavro, pyspark' 2>/dev/null && return
+    cmp -s tests/requirements.txt .venv/requirements.txt && .venv/bin/python -c 'import duckdb, fastavro, pyspark, yaml' 2>/dev/null && return
     command -v python3 >/dev/null || die "the tests need python3"
     say "making .venv"
     rm -rf .venv

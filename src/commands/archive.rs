@@ -39,6 +39,10 @@ impl Workshop {
         // Already built: by an earlier command of the same process, which happens in tests only.
         let _ = workers.build_global();
         let stop = Stop::default();
+        {
+            let _entered = runtime.enter();
+            hear_of_file_limits();
+        }
         runtime.spawn(listen(stop.clone()));
         let lake = Lake::open(out, lake, access, runtime.handle().clone())?;
         Ok(Workshop { runtime, lake, stop })
@@ -63,6 +67,18 @@ pub fn keyring(
 
 fn machine(error: &dyn std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Internal, Stage::Configure, format!("threads cannot be started: {error}"))
+}
+
+/// A file that grows beyond the process's limit (`ulimit -f`) sends SIGXFSZ, which would end the process without a word.
+/// Once anyone listens, the write fails with an error instead, which says what and where.
+fn hear_of_file_limits() {
+    #[cfg(unix)]
+    {
+        use rustix::process::Signal;
+        use tokio::signal::unix::{SignalKind, signal};
+        // The listener itself is not needed: that someone listened is for the life of the process.
+        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw())));
+    }
 }
 
 /// SIGINT and SIGTERM ask to stop; a second one stops at once.

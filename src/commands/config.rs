@@ -22,9 +22,11 @@ fn init(args: &ConfigInitArgs, common: &CommonArgs) -> Exit {
     }
     if !common.quiet {
         let path = args.path.display();
+        let default = args.path.as_os_str() == crate::config::DEFAULT_FILE_NAME;
+        let named = if default { String::new() } else { format!(" -c {path}") };
         let _ = writeln!(
             std::io::stderr(),
-            "wrote {path}; fill it in, then try `lp-archive config show -c {path}`"
+            "wrote {path}: fill in account, sign-in, keys and `out`, then run `lp-archive doctor{named}`"
         );
     }
     Exit::Done

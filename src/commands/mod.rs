@@ -66,17 +66,29 @@ pub fn start_reporter(
     common: &CommonArgs,
     warnings: &[String],
 ) -> Reporter {
+    let options =
+        ReportOptions { title, out: out.map(str::to_owned), json: common.json, ..ReportOptions::default() };
+    reporter_with(options, common, warnings)
+}
+
+/// Starts the reporter of a command that prints a result of its own: problems, and on a terminal what is being
+/// done. `doing`: `listing`.
+pub fn start_bare_reporter(doing: &str, common: &CommonArgs, warnings: &[String]) -> Reporter {
+    let options = ReportOptions { title: doing.to_owned(), bare: true, ..ReportOptions::default() };
+    reporter_with(options, common, warnings)
+}
+
+fn reporter_with(options: ReportOptions, common: &CommonArgs, warnings: &[String]) -> Reporter {
     start_log(common.verbose);
     let terminal = std::io::stderr().is_terminal();
     let reporter = Reporter::new(ReportOptions {
-        title,
-        out: out.map(str::to_owned),
-        json: common.json,
         quiet: common.quiet,
         verbosity: common.verbose,
         log_format: common.log_format.into(),
         terminal,
         color: terminal && !Environment::of_process().no_color(),
+        results_terminal: std::io::stdout().is_terminal(),
+        ..options
     });
     for warning in warnings {
         reporter.emit(Event::Warning { message: warning.clone() });

@@ -9,7 +9,7 @@ use crate::cli::{CommonArgs, Engine, SchemaArgs};
 use crate::exit::Exit;
 use crate::lake::{Access, Lake};
 use crate::model::{Fault, LakeOptions};
-use crate::tables::{Dialect, TABLES, Table, columns, duckdb_views, spark_views, type_name};
+use crate::tables::{Dialect, TABLES, Table, columns, duckdb_views, reference, spark_views, type_name};
 
 /// Runs `schema`.
 pub fn run(args: SchemaArgs, common: CommonArgs) -> Exit {
@@ -23,6 +23,7 @@ pub fn run(args: SchemaArgs, common: CommonArgs) -> Exit {
             }
             Err(fault) => return Exit::because(&fault, &common),
         },
+        None if args.markdown => reference(),
         None if common.json => format!("{}\n", Value::Array(TABLES.iter().map(|t| as_json(t)).collect())),
         None => TABLES.iter().map(|table| as_text(table)).collect(),
     };

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::archive::Workshop;
 use super::sync::{Job, run_accounts};
-use super::{common_flags, conclude, load_config, start_reporter};
+use super::{common_flags, conclude, load_config, start_bare_reporter};
 use crate::cli::{CommonArgs, SelectArgs, StatusArgs};
 use crate::config::{Config, Environment, Flags, Inputs};
 use crate::exit::Exit;
 use crate::lake::Access;
-use crate::model::{Fault, Stream, Window, format_ms};
+use crate::model::{Fault, Stream, Window, counted, format_ms};
 use crate::pipeline::now_ms;
 use crate::pipeline::{Gap, RETENTION_MS, StreamStatus, Unarchived, recorded_status};
 use crate::report::printable;
@@ -54,18 +54,18 @@ pub fn run(args: StatusArgs, common: CommonArgs) -> Exit {
         Ok(config) => config,
         Err(fault) => return Exit::because(&fault, &common),
     };
-    // What is shown is the result on stdout: the summary of a run would only be in its way.
-    let quiet = CommonArgs { json: false, quiet: true, ..common.clone() };
-    let reporter = Arc::new(start_reporter("status".into(), None, &quiet, &config.warnings));
+    let reporter =
+        Arc::new(start_bare_reporter("asking the service and the lake", &common, &config.warnings));
     let mut found = Vec::new();
     let outcome = run_accounts(&config, &select, Job::default(), Access::Read, &reporter, |run| {
         found.extend(run.status(asked.proven)?);
         Ok(())
     });
-    let shown = show(&found, &asked, &common);
-    match conclude(&reporter, &outcome, config.strict) {
-        Exit::Done => shown,
-        failed => failed,
+    // Ends the display, before which nothing may be printed.
+    let exit = conclude(&reporter, &outcome, config.strict);
+    match (exit, show(&found, &asked, &common)) {
+        (Exit::Done, shown) => shown,
+        (failed, _) => failed,
     }
 }
 
@@ -176,15 +176,15 @@ fn stream_text(status: &StreamStatus, asked: &Asked) -> Vec<String> {
     };
     let by_last_run = if asked.offline && status.listed.is_some() { " by the last run" } else { "" };
     let mut first = format!(
-        "{}/{}: {listed}{by_last_run}, {} archived, {} not archived, {} records in quarantine",
+        "{}/{}: {listed}{by_last_run}, {} archived, {} not archived, {} in quarantine",
         status.account,
         status.stream,
         status.archived,
         status.failed.len(),
-        status.quarantined,
+        counted(status.quarantined, "record"),
     );
     if status.salvaged > 0 {
-        first.push_str(&format!(", {} parts only salvaged", status.salvaged));
+        first.push_str(&format!(", {} only salvaged", counted(status.salvaged, "part")));
     }
     let mut lines = vec![first];
     let coverage = &status.coverage;
@@ -193,9 +193,9 @@ fn stream_text(status: &StreamStatus, asked: &Asked) -> Vec<String> {
         return lines;
     }
     lines.push(format!(
-        "  {} of {} hours since {} are proven to be listed whole",
+        "  {} of {} since {} proven to be listed whole",
         coverage.covered,
-        coverage.hours,
+        counted(coverage.hours, "hour"),
         format_ms(asked.proven.from_ms / HOUR_MS * HOUR_MS)
     ));
     for gap in coverage.gaps.iter().take(MAX_SHOWN) {

@@ -8,13 +8,13 @@ use serde_json::json;
 
 use super::archive::{Workshop, keyring};
 use super::metrics::MetricsFile;
-use super::{conclude, load_config, start_reporter};
+use super::{conclude, load_config, start_bare_reporter, start_reporter};
 use crate::cli::{CommonArgs, PlanArgs, SelectArgs, SyncArgs};
 use crate::config::{AccountConfig, Config};
 use crate::decode::Keyring;
 use crate::exit::Exit;
 use crate::lake::Access;
-use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, format_ms};
+use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, counted, format_ms};
 use crate::pipeline::now_ms;
 use crate::pipeline::{Estimate, Plan, PlannedBatch, Run, RunOptions};
 use crate::report::{Reporter, Summary, bytes_text};
@@ -65,16 +65,21 @@ pub fn plan(args: PlanArgs, common: CommonArgs) -> Exit {
         Ok(loaded) => loaded,
         Err(fault) => return Exit::because(&fault, &common),
     };
-    // The plan itself is the result on stdout: the summary of a run would only be in its way.
-    let quiet = CommonArgs { json: false, quiet: true, ..common.clone() };
-    let reporter = Arc::new(start_reporter("plan".into(), None, &quiet, &config.warnings));
+    let reporter =
+        Arc::new(start_bare_reporter("asking the service and the lake", &common, &config.warnings));
+    let mut plans = Vec::new();
     let outcome = run_accounts(&config, &args.select, Job::default(), Access::Read, &reporter, |run| {
         let plan = run.plan()?;
         let estimate = run.estimate(&plan)?;
-        show_plan(&plan, estimate, common.json, reporter.summary().failed.is_empty());
+        plans.push((plan, estimate, reporter.summary().failed.is_empty()));
         Ok(())
     });
-    conclude(&reporter, &outcome, config.strict)
+    // Ends the display, before which nothing may be printed.
+    let exit = conclude(&reporter, &outcome, config.strict);
+    for (plan, estimate, listed_whole) in &plans {
+        show_plan(plan, estimate, common.json, *listed_whole);
+    }
+    exit
 }
 
 type Loaded = (Config, Option<Vec<PlannedBatch>>);
@@ -202,7 +207,7 @@ fn read_batches(path: &Path) -> Result<Vec<PlannedBatch>, Fault> {
 }
 
 /// `listed_whole`: whether every stream could be listed.
-fn show_plan(plan: &Plan, estimate: Estimate, as_json: bool, listed_whole: bool) {
+fn show_plan(plan: &Plan, estimate: &Estimate, as_json: bool, listed_whole: bool) {
     let mut out = std::io::stdout().lock();
     let batches: Vec<PlannedBatch> = plan.batches.iter().map(PlannedBatch::of).collect();
     if as_json {
@@ -218,14 +223,17 @@ fn show_plan(plan: &Plan, estimate: Estimate, as_json: bool, listed_whole: bool)
         return;
     }
     let parts: usize = batches.iter().map(|batch| batch.parts.len()).sum();
-    let plural = if batches.len() == 1 { "batch" } else { "batches" };
     let size = estimate.bytes.map(|bytes| format!(", about {}", bytes_text(bytes))).unwrap_or_default();
     let minutes = (estimate.seconds / 60.0).ceil();
-    let _ =
-        writeln!(out, "to archive: {parts} parts in {} {plural}{size}, roughly {minutes} min", batches.len());
+    let _ = writeln!(
+        out,
+        "to archive: {} in {}{size}, roughly {minutes} min",
+        counted(parts as u64, "part"),
+        counted(batches.len() as u64, "batch")
+    );
     if estimate.late_parts > 0 {
-        let late = estimate.late_parts;
-        let _ = writeln!(out, "  {late} of them may be deleted by the service before their turn: start now");
+        let late = counted(estimate.late_parts, "part");
+        let _ = writeln!(out, "  {late} may be deleted by the service before its turn comes: start now");
     }
     for (batch, planned) in plan.batches.iter().zip(&batches) {
         let hours = (crate::pipeline::expires_ms(batch) - now) / 3_600_000;
@@ -236,10 +244,10 @@ fn show_plan(plan: &Plan, estimate: Estimate, as_json: bool, listed_whole: bool)
         };
         let _ = writeln!(
             out,
-            "  {}  {:<14} {:>5} parts  {expires}",
+            "  {}  {:<14} {:>11}  {expires}",
             planned.day,
             planned.stream,
-            planned.parts.len()
+            counted(planned.parts.len() as u64, "part")
         );
     }
 }

@@ -5,17 +5,21 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::archive::Workshop;
-use super::common_flags;
+use super::{common_flags, start_bare_reporter};
 use crate::cli::{CommonArgs, VerifyArgs};
 use crate::config::{Config, Environment, Flags, Inputs};
 use crate::exit::Exit;
 use crate::lake::{Access, Finding, Verified, VerifyOptions};
-use crate::model::Fault;
+use crate::model::{Fault, counted};
 use crate::report::printable;
 
 /// Runs `verify`.
 pub fn run(args: VerifyArgs, common: CommonArgs) -> Exit {
-    let verified = match verify(&args, &common) {
+    let depth = if args.deep { "reading the lake" } else { "reading ledger and footers" };
+    let reporter = start_bare_reporter(depth, &common, &[]);
+    let verified = verify(&args, &common);
+    reporter.finish();
+    let verified = match verified {
         Ok(verified) => verified,
         Err(fault) => return Exit::because(&fault, &common),
     };
@@ -66,15 +70,15 @@ fn conclusion(verified: &Verified, deep: bool) -> String {
     let depth = if deep { "read whole" } else { "by their footers" };
     let pending = match verified.pending {
         0 => String::new(),
-        n => format!("; {n} attempts are not settled: the next run clears what died"),
+        n => format!("; {} not settled: the next run clears what died", counted(n, "attempt")),
     };
     format!(
-        "{} parts in {} entries; {} objects {depth}, {} rows; {} findings{pending}",
-        verified.parts,
-        verified.entries,
-        verified.objects,
-        verified.rows,
-        verified.findings.len(),
+        "{} in {}; {} {depth}, {}; {}{pending}",
+        counted(verified.parts, "part"),
+        counted(verified.entries, "entry"),
+        counted(verified.objects, "object"),
+        counted(verified.rows, "row"),
+        counted(verified.findings.len() as u64, "finding"),
     )
 }
 

@@ -527,7 +527,8 @@ fn gone_upload(text: &str) -> bool {
 
 /// The error's text, which holds its causes, on one line, of bounded length and without query strings.
 fn text(error: &Error) -> String {
-    let line = scrub(&refusals::words(&error.to_string())).split_whitespace().collect::<Vec<_>>().join(" ");
+    let line =
+        scrub(&refusals::words(&refusals::whole(error))).split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(600) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,

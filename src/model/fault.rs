@@ -212,6 +212,8 @@ impl Fault {
         let mut text = match (self.stage, self.kind) {
             // What is configured as the lake is at fault, not the reading of the configuration.
             (Stage::Configure, FaultKind::Destination) => "failed to open the lake".to_owned(),
+            // Nothing failed, and it is of no part.
+            (_, FaultKind::Cancelled) => return "stopped".to_owned(),
             (stage, _) => format!("failed to {stage}"),
         };
         if let Some(unit) = &self.unit {
@@ -259,6 +261,9 @@ mod tests {
         ] {
             assert_eq!(Fault::new(kind, stage, "x").of("1/survey").to_string(), text);
         }
+        let stopped =
+            Fault::new(FaultKind::Cancelled, Stage::Commit, "by a signal").of("1/survey").advise("go on");
+        assert_eq!(stopped.to_string(), "stopped: by a signal; go on");
         let back = Fault::from_io(fault.clone().into_io(), FaultKind::Internal, Stage::Parse);
         assert_eq!(back, fault);
     }

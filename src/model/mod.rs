@@ -13,6 +13,7 @@ mod batch;
 mod decrypt;
 mod event;
 mod fault;
+mod figures;
 mod options;
 mod part;
 mod payload;
@@ -24,6 +25,7 @@ pub use batch::Batch;
 pub use decrypt::{Decrypt, DecryptError};
 pub use event::{Event, EventSink, RunTotals, SilentSink};
 pub use fault::{Fault, FaultKind, Place, Remedy, Stage};
+pub use figures::{count, counted};
 pub use options::{
     AuthOptions, DecodeLimits, LakeOptions, PgpOptions, RawPolicy, RetryOptions, ServiceOptions, WorkOptions,
 };

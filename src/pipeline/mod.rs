@@ -177,6 +177,9 @@ impl Run<'_> {
         let streams = match self.wait(self.source.streams())? {
             Ok(streams) => streams,
             Err(fault) if fault.kind.remedy() == Remedy::StopRun => return Err(fault),
+            Err(fault) if fault.kind == FaultKind::Unavailable => {
+                return Ok(Stream::ALL.map(|stream| (stream, Err(fault.clone()))).into());
+            }
             Err(fault) => {
                 // Without the base resource no stream is known to be there: each is asked for itself.
                 self.events.emit(Event::Warning { message: format!("{fault}; trying every data type") });
@@ -207,10 +210,16 @@ impl Run<'_> {
     pub fn plan(&self) -> Result<Plan, Fault> {
         let mut plan = Plan::default();
         let mut missing = Vec::new();
-        for (stream, listing) in self.list()? {
+        let answers = self.list()?;
+        let failed: Vec<(Stream, Fault)> = answers
+            .iter()
+            .filter_map(|(stream, listing)| Some((*stream, listing.as_ref().err()?.clone())))
+            .collect();
+        for (stream, listing) in answers {
             match listing {
                 Ok(listing) => missing.extend(self.missing(stream, listing, &mut plan)?),
                 Err(fault) => {
+                    let fault = self.joint(fault, &failed);
                     plan.listed.push(Listed::failed(stream, &fault));
                     let account = self.source.account().to_string();
                     self.events.emit(Event::StreamFailed { account, stream, fault });
@@ -227,6 +236,17 @@ impl Run<'_> {
             parts: batches().map(|batch| batch.parts.len() as u64).sum(),
         });
         Ok(plan)
+    }
+
+    /// The fault with every stream as its unit that failed for the same reason: people read it once.
+    fn joint(&self, fault: Fault, failed: &[(Stream, Fault)]) -> Fault {
+        let alone = Fault { unit: None, ..fault.clone() };
+        let alike = failed.iter().filter(|(_, other)| Fault { unit: None, ..other.clone() } == alone);
+        let streams: Vec<String> = alike.map(|(stream, _)| stream.to_string()).collect();
+        match streams.as_slice() {
+            [] | [_] => fault,
+            several => alone.of(format!("{} ({})", self.source.account(), several.join(", "))),
+        }
     }
 
     /// Parts of a listing that the ledger lacks.

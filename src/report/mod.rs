@@ -64,6 +64,9 @@ pub struct ReportOptions {
     pub json: bool,
     /// Problems only.
     pub quiet: bool,
+    /// The command prints a result of its own: no start, no line a minute, no summary. A terminal shows what is
+    /// being done all the same.
+    pub bare: bool,
     /// Number of `-v`.
     pub verbosity: u8,
     pub log_format: LogFormat,
@@ -71,6 +74,8 @@ pub struct ReportOptions {
     pub terminal: bool,
     /// Whether colour is wanted there.
     pub color: bool,
+    /// Whether stdout is a terminal, too.
+    pub results_terminal: bool,
 }
 
 /// A fault as one line of stderr, for what ends a command before its work begins.
@@ -97,8 +102,8 @@ struct Shared {
 struct State {
     summary: Summary,
     stage: String,
-    /// The latest fault told, without its unit.
-    last_cause: Option<Fault>,
+    /// The latest fault told.
+    last_fault: Option<Fault>,
     talk: Box<dyn Write + Send>,
     results: Box<dyn Write + Send>,
 }
@@ -120,15 +125,19 @@ impl Reporter {
             && !options.quiet
             && options.verbosity < 2
             && options.log_format == LogFormat::Text;
-        let minutely = !bar && !options.quiet;
+        let minutely = !bar && !options.quiet && !options.bare;
         let terminal = bar.then(|| Terminal::new(options.color));
-        let state =
-            State { summary: Summary::default(), stage: "starting".into(), last_cause: None, talk, results };
+        let stage = if options.bare { printable(&options.title) } else { "starting".into() };
+        let state = State { summary: Summary::default(), stage, last_fault: None, talk, results };
         let shared =
             Arc::new(Shared { options, started: Instant::now(), state: Mutex::new(state), terminal });
         let version = env!("CARGO_PKG_VERSION");
         let start = format!("lp-archive {version}: {}", shared.options.title);
         shared.say(&mut shared.lock(), Level::Info, "started", &start, json!({"version": version}));
+        if let Some(terminal) = &shared.terminal {
+            let state = shared.lock();
+            terminal.update(&state.summary, &state.stage);
+        }
         let minute = minutely.then(|| shared.clone().tick_every_minute());
         Reporter { shared, minute: Mutex::new(minute) }
     }
@@ -158,6 +167,9 @@ impl Reporter {
         let summary = self.summary();
         let options = &self.shared.options;
         let mut state = self.shared.lock();
+        if options.bare {
+            return summary;
+        }
         if options.json {
             let _ = writeln!(state.results, "{}", summary_json(&summary));
         }
@@ -165,8 +177,10 @@ impl Reporter {
             self.shared.say(&mut state, Level::Info, "summary", "finished", summary_json(&summary));
         } else if !options.quiet {
             let out = options.out.as_deref();
+            // Then the faults stand on the screen, right above.
+            let on_screen = options.terminal && options.results_terminal && summary.totals.parts == 0;
             let text: String =
-                summary_text(&summary, out).lines().map(|line| printable(line) + "\n").collect();
+                summary_text(&summary, out, on_screen).lines().map(|line| printable(line) + "\n").collect();
             let target = if options.json { &mut state.talk } else { &mut state.results };
             let _ = target.write_all(text.as_bytes());
         }
@@ -188,23 +202,33 @@ impl EventSink for Reporter {
         let mut state = self.shared.lock();
         state.summary.add(&event);
         state.summary.seconds = self.shared.started.elapsed().as_secs_f64();
-        if let Some(stage) = sentences::stage(&event) {
+        // While parts are fetched, others go on beside one that is tried again.
+        let waiting = || sentences::waiting(&event).filter(|_| state.summary.parts_planned == 0);
+        if let Some(stage) = sentences::stage(&event).or_else(waiting) {
             state.stage = printable(&stage);
         }
         let (level, mut text) = sentences::sentence(&event);
+        // People read it once; machines get each line whole.
+        let mut told = false;
         if let Some(fault) = sentences::fault_of(&event) {
             let cause = Fault { unit: None, ..fault.clone() };
-            let again = state.last_cause.as_ref() == Some(&cause);
-            // People read it once; machines get each line whole.
-            if again && self.shared.options.log_format == LogFormat::Text {
+            if self.shared.options.log_format == LogFormat::Text
+                && let Some(last) = &state.last_fault
+                && (Fault { unit: None, ..last.clone() }) == cause
+            {
+                told = last == fault;
                 text = format!("{}: as above", fault.heading());
             }
-            state.last_cause = Some(cause);
+            state.last_fault = Some(fault.clone());
         }
-        let (name, fields) = json_lines::event_fields(&event);
-        self.shared.say(&mut state, level, name, &text, fields);
+        if !told {
+            let (name, fields) = json_lines::event_fields(&event);
+            self.shared.say(&mut state, level, name, &text, fields);
+        }
         if let Some(terminal) = &self.shared.terminal {
-            terminal.update(&state.summary, &state.stage);
+            // A command that only looks plans nothing that it will do.
+            let planned = (!self.shared.options.bare).then_some(&state.summary);
+            terminal.update(planned.unwrap_or(&Summary::default()), &state.stage);
         }
     }
 }
@@ -224,7 +248,7 @@ impl Shared {
         let options = &self.options;
         let wanted = match level {
             Level::Detail => options.verbosity > 0 && !options.quiet,
-            Level::Info => !options.quiet,
+            Level::Info => !options.quiet && !options.bare,
             Level::Warning | Level::Error => true,
         };
         if !wanted {
@@ -350,11 +374,33 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_of_several_streams_is_one_line() {
+        for (log_format, lines) in [(LogFormat::Text, 1), (LogFormat::Json, 2)] {
+            let talk = Paper::default();
+            let options = ReportOptions { log_format, quiet: true, ..ReportOptions::default() };
+            let reporter = Reporter::to_writers(options, Box::new(talk.clone()), Box::new(Paper::default()));
+            for stream in [Stream::WebSession, Stream::Survey] {
+                let fault = Fault::new(FaultKind::Unavailable, Stage::List, "no connection")
+                    .of("1 (webSession, survey)");
+                reporter.emit(Event::StreamFailed { account: "1".into(), stream, fault });
+            }
+            assert_eq!(talk.lines().len(), lines, "{:?}", talk.lines());
+        }
+    }
+
+    #[test]
     fn quiet_tells_problems_only() {
         let (talk, results) = run(ReportOptions { quiet: true, ..ReportOptions::default() });
         assert_eq!(talk.len(), 4);
         assert!(talk.iter().all(|line| line.contains(" error: ") || line.contains(" warning: ")), "{talk:?}");
         assert!(results.is_empty());
+    }
+
+    #[test]
+    fn bare_tells_problems_and_no_summary() {
+        let (talk, results) = run(ReportOptions { bare: true, ..ReportOptions::default() });
+        assert!(talk.iter().all(|line| line.contains(" error: ") || line.contains(" warning: ")), "{talk:?}");
+        assert!(results.is_empty(), "{results:?}");
     }
 
     #[test]

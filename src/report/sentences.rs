@@ -53,8 +53,7 @@ pub fn sentence(event: &Event) -> (Level, String) {
         | Event::PartFailed { fault, .. }
         | Event::BatchFailed { fault, .. } => (Level::Error, fault.to_string()),
         Event::Planned { batches, parts } => {
-            let plural = if *batches == 1 { "batch" } else { "batches" };
-            (Level::Detail, format!("to do: {} in {batches} {plural}", counted(*parts, "part")))
+            (Level::Detail, format!("to do: {} in {}", counted(*parts, "part"), counted(*batches, "batch")))
         }
         Event::BatchStarted { account, stream, day, parts } => {
             (Level::Detail, format!("{account}/{stream} {day}: begins, {}", counted(*parts, "part")))
@@ -107,8 +106,7 @@ pub fn progress(summary: &Summary) -> String {
         bytes(per_second as u64)
     );
     if summary.retries > 0 {
-        let plural = if summary.retries == 1 { "y" } else { "ies" };
-        text.push_str(&format!(", {} retr{plural}", summary.retries));
+        text.push_str(&format!(", {}", counted(summary.retries, "retry")));
     }
     if summary.quarantined_so_far > 0 {
         text.push_str(&format!(", {} quarantined", summary.quarantined_so_far));
@@ -124,6 +122,16 @@ pub fn stage(event: &Event) -> Option<String> {
     match event {
         Event::ListingStarted { account, stream, .. } => Some(format!("listing {account}/{stream}")),
         Event::BatchStarted { account, stream, day, .. } => Some(format!("{account}/{stream} {day}")),
+        _ => None,
+    }
+}
+
+/// What a request waits for that is tried again.
+pub fn waiting(event: &Event) -> Option<String> {
+    match event {
+        Event::Retrying { unit, attempt, pause_ms, reason } => {
+            Some(format!("{unit}: try {attempt} in {} s ({reason})", pause_ms.div_ceil(1000)))
+        }
         _ => None,
     }
 }
@@ -177,6 +185,12 @@ mod tests {
         assert_eq!(progress(&summary), "0 of 0 parts, 0 B at 0 B/s");
         sample_run().iter().for_each(|event| summary.add(event));
         assert_eq!(progress(&summary), "2 of 3 parts, 300 B at 150 B/s, 1 retry, 1 quarantined, 2 failed");
+    }
+
+    #[test]
+    fn what_is_waited_for() {
+        let told: Vec<String> = sample_run().iter().filter_map(waiting).collect();
+        assert_eq!(told, ["1/survey/Survey.1.2.part-00000-0: try 2 in 1 s (status 503)"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::figures::{bytes, count, counted, seconds};
-use super::summary::{Failure, Summary};
+use super::summary::{FailedUnit, Failure, Summary};
 use crate::model::Fault;
 
 /// Failures told at most, those alike as one; beyond, they are counted.
@@ -11,8 +11,9 @@ const MAX_FAILURES: usize = 10;
 /// Units named of failures that are alike.
 const MAX_UNITS: usize = 4;
 
-/// The closing text of a run. `out` is the lake as given, for the query to paste.
-pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
+/// The closing text of a run. `out` is the lake as given, for the query to paste; `faults_told`: whoever reads it has
+/// just read the faults.
+pub fn summary_text(summary: &Summary, out: Option<&str>, faults_told: bool) -> String {
     let totals = &summary.totals;
     let mut text = String::new();
     let names = totals.rows.keys().map(String::len).chain(["table".len()]).max().unwrap_or(0);
@@ -44,9 +45,11 @@ pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
             let _ = writeln!(text, "  {} {noun} {what}", count(number));
         }
     }
-    if !summary.failed.is_empty() {
+    // What ended the run was told right before.
+    let failed: Vec<&Failure> = summary.failed.iter().filter(|one| one.unit != FailedUnit::Run).collect();
+    if !failed.is_empty() && !faults_told {
         let _ = writeln!(text, "\nnot archived:");
-        let (told, more) = alike_as_one(&summary.failed);
+        let (told, more) = alike_as_one(&failed);
         for fault in told {
             let _ = writeln!(text, "  {fault}");
         }
@@ -58,20 +61,28 @@ pub fn summary_text(summary: &Summary, out: Option<&str>) -> String {
         (out, totals.rows.iter().max_by_key(|(_, rows)| **rows).map(|(table, _)| table))
     {
         let _ = writeln!(text, "\nnext, in DuckDB:\n  {}", query(out, table));
+        if totals.quarantined > 0 {
+            let root = root(out);
+            let _ = writeln!(
+                text,
+                "what is in quarantine:\n  SELECT source_file, byte_offset, json_path, reason FROM \
+                 read_parquet('{root}/_lp_archive/quarantine/**/*.parquet');"
+            );
+        }
     }
     text
 }
 
 /// Faults to tell, those that differ in their unit only as one (`failed to fetch A, B and 7 more: …`), and how
 /// many failures are left over.
-fn alike_as_one(failed: &[Failure]) -> (Vec<Fault>, u64) {
+fn alike_as_one(failed: &[&Failure]) -> (Vec<Fault>, u64) {
     let mut groups: Vec<(Fault, Vec<String>)> = Vec::new();
     let mut more = 0;
     for failure in failed {
         let mut fault = failure.fault.clone();
         let unit = fault.unit.take();
         if let Some((_, units)) = groups.iter_mut().find(|(known, _)| *known == fault) {
-            units.extend(unit);
+            units.extend(unit.filter(|unit| !units.contains(unit)));
         } else if groups.len() < MAX_FAILURES {
             groups.push((fault, unit.into_iter().collect()));
         } else {
@@ -116,11 +127,16 @@ fn closing_line(summary: &Summary) -> String {
 
 /// A query over one table of the lake, ready to paste.
 pub fn query(out: &str, table: &str) -> String {
-    let root = out.strip_prefix("file://").unwrap_or(out).trim_end_matches('/').replace('\'', "''");
+    let root = root(out);
     format!(
         "SELECT date, count(*) FROM read_parquet('{root}/{table}/**/*.parquet', hive_partitioning = true, \
          union_by_name = true, hive_types = {{'account_id': VARCHAR, 'date': DATE}}) GROUP BY date ORDER BY date;"
     )
+}
+
+/// The lake as it stands between quotes in SQL.
+fn root(out: &str) -> String {
+    out.strip_prefix("file://").unwrap_or(out).trim_end_matches('/').replace('\'', "''")
 }
 
 #[cfg(test)]
@@ -139,7 +155,8 @@ mod tests {
             }
             let other = Fault::new(FaultKind::Unavailable, Stage::List, "no answer").of("1/s0");
             summary.add(&Event::StreamFailed { account: "1".into(), stream: Stream::Survey, fault: other });
-            summary_text(&summary, None).lines().skip(3).map(str::to_owned).collect::<Vec<_>>()
+            assert!(!summary_text(&summary, None, true).contains("not archived:"));
+            summary_text(&summary, None, false).lines().skip(3).map(str::to_owned).collect::<Vec<_>>()
         };
         let last = "  failed to list 1/s0: no answer";
         assert_eq!(told(1), ["  failed to sign in for 1/s0: HTTP 401", last]);
@@ -152,7 +169,7 @@ mod tests {
         let mut summary = Summary { seconds: 2.06, ..Summary::default() };
         sample_run().iter().for_each(|event| summary.add(event));
         assert_eq!(
-            summary_text(&summary, Some("./it's a lake/")),
+            summary_text(&summary, Some("./it's a lake/"), false),
             "\
 table            rows
 survey_answers  1,200
@@ -169,6 +186,8 @@ not archived:
 
 next, in DuckDB:
   SELECT date, count(*) FROM read_parquet('./it''s a lake/survey_answers/**/*.parquet', hive_partitioning = true, union_by_name = true, hive_types = {'account_id': VARCHAR, 'date': DATE}) GROUP BY date ORDER BY date;
+what is in quarantine:
+  SELECT source_file, byte_offset, json_path, reason FROM read_parquet('./it''s a lake/_lp_archive/quarantine/**/*.parquet');
 "
         );
     }
@@ -176,10 +195,10 @@ next, in DuckDB:
     #[test]
     fn runs_without_news() {
         let mut summary = Summary::default();
-        assert_eq!(summary_text(&summary, Some("lake")), "nothing to archive (0.0 s)\n");
+        assert_eq!(summary_text(&summary, Some("lake"), false), "nothing to archive (0.0 s)\n");
         summary.add(&Event::Listed { account: "1".into(), stream: Stream::Survey, parts: 3, missing: 0 });
         assert_eq!(
-            summary_text(&summary, Some("lake")),
+            summary_text(&summary, Some("lake"), false),
             "nothing new: all 3 listed parts are archived already (0.0 s)\n"
         );
     }

@@ -1,10 +1,11 @@
 //! The progress display of a terminal: a bar at the bottom, problems above it.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use console::Term;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::sentences::{Level, progress};
 use super::summary::Summary;
@@ -20,9 +21,10 @@ pub struct Terminal {
 impl Terminal {
     /// Starts the display on stderr.
     pub fn new(color: bool) -> Terminal {
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Narrower(Term::buffered_stderr())), 15);
+        let bar = ProgressBar::with_draw_target(Some(0), target);
         let terminal = Terminal { bar, color, planned: AtomicBool::new(false) };
-        terminal.set_template("{spinner:.cyan} {msg}", "{spinner} {msg}");
+        terminal.set_template("{spinner:.cyan} {wide_msg} {elapsed}", "{spinner} {wide_msg} {elapsed}");
         terminal.bar.enable_steady_tick(Duration::from_millis(120));
         terminal
     }
@@ -62,6 +64,56 @@ impl Terminal {
     /// Takes the bar away.
     pub fn clear(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// A terminal with some columns at its right end left free: there it echoes the `^C` of whoever stops the run, which
+/// would else begin a new line and leave the bar behind above it.
+#[derive(Debug)]
+struct Narrower(Term);
+
+/// Room for `^C`, twice.
+const FREE_COLUMNS: u16 = 5;
+
+impl TermLike for Narrower {
+    fn width(&self) -> u16 {
+        self.0.size().1.saturating_sub(FREE_COLUMNS).max(1)
+    }
+
+    fn height(&self) -> u16 {
+        self.0.size().0
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_up(n)
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_down(n)
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_right(n)
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_left(n)
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.0.write_line(text)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.0.write_str(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

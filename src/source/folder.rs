@@ -26,7 +26,7 @@ use futures::future::{BoxFuture, ready};
 
 use self::found::{Candidate, Found, NAME_PATTERN};
 use super::{Listing, Source};
-use crate::model::{AccountId, Fault, FaultKind, Part, PartId, Payload, Stage, Stream, Wanted};
+use crate::model::{AccountId, Fault, FaultKind, Part, PartId, Payload, Stage, Stream, Wanted, counted};
 
 /// Files up to this size are read into memory.
 const MAX_MEMORY_BYTES: u64 = 4 << 20;
@@ -60,14 +60,13 @@ impl Folder {
             folder.add(stream, name, &candidate)?;
         }
         if folder.parts.is_empty() && folder.entry_faults.is_empty() {
-            let message = format!("no Data Access file in it ({} other files)", found.skipped);
+            let message = format!("no Data Access file in it, but {}", counted(found.skipped, "other file"));
             let unit = paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
             return Err(Fault::new(FaultKind::Config, Stage::List, message).of(unit).advise(NAME_PATTERN));
         }
         if found.skipped > 0 {
-            folder
-                .warnings
-                .push(format!("{} files are not named like parts and were left out", found.skipped));
+            let skipped = counted(found.skipped, "file");
+            folder.warnings.push(format!("{skipped} left out: not named like a part"));
         }
         Ok(folder)
     }

@@ -120,12 +120,21 @@ pub(super) fn network_failure(error: reqwest::Error, url: &Url, stage: Stage) ->
     let text = pithy(&whole);
     let has = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
     let host = url.host_str().unwrap_or_default();
+    let mut kind = FaultKind::Unavailable;
     let (cause, message, advice) = if has(&["certificate", "unknownissuer"]) {
-        (
-            Cause::Settled,
-            format!("the certificate of {host} is not accepted: {text}"),
-            "check the host and, behind an inspecting proxy, set SSL_CERT_FILE to its CA certificates",
-        )
+        let message = format!("the certificate of {host} is not accepted: {text}");
+        if has(&["expired", "notvalidyet", "not valid yet"]) {
+            // The service may renew it: that passes.
+            (Cause::Settled, message, "check this machine's clock; if it is right, run again later")
+        } else {
+            kind = if stage == Stage::Fetch { FaultKind::Untrusted } else { FaultKind::Config };
+            (
+                Cause::Settled,
+                message,
+                "check the host; behind an inspecting proxy or with an authority of your own, set SSL_CERT_FILE to a \
+                 PEM file with its CA certificates",
+            )
+        }
     } else if has(&["tunnel", "proxy"]) {
         (cause, format!("no way to {host} through the proxy: {text}"), "check HTTPS_PROXY and NO_PROXY")
     } else if has(&["dns", "lookup address"]) {
@@ -150,7 +159,7 @@ pub(super) fn network_failure(error: reqwest::Error, url: &Url, stage: Stage) ->
     } else {
         (cause, format!("no whole answer from {host}: {text}"), "check the network and run again")
     };
-    Failure::new(cause, Fault::new(FaultKind::Unavailable, stage, message).advise(advice))
+    Failure::new(cause, Fault::new(kind, stage, message).advise(advice))
 }
 
 /// The error and its causes in one line, without the URL.

@@ -48,6 +48,10 @@ pub trait Source: Send + Sync {
     fn account(&self) -> &AccountId;
 
     /// The streams that this source delivers: the configured ones, else those it finds.
+    ///
+    /// # Errors
+    /// `Unavailable`: nobody answers, so that asking for single streams is pointless. Any other kind that does
+    /// not stop the run: each stream is to be asked for itself.
     fn streams(&self) -> BoxFuture<'_, Result<Vec<Stream>, Fault>>;
 
     /// Every part of `stream` that is wanted. A listing that is not whole is an

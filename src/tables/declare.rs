@@ -114,8 +114,8 @@ impl Lead {
 
     pub fn doc(self) -> &'static str {
         match self {
-            Lead::VisitId => "visit, from the body's header",
-            Lead::VisitorId => "visitor, from the body's header",
+            Lead::VisitId => "visit, from the body's header; empty in the published chats and surveys",
+            Lead::VisitorId => "visitor, from the body's header; empty in the published chats and surveys",
             Lead::ContextId => "context, from the body's header",
             Lead::AgentSessionId => "agent session, from the body's header",
             Lead::ConversationId => "conversation that the row belongs to",

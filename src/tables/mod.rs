@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! declare, catalog   what tables and columns there are: one line per column
-//! schema             -> Arrow schema, documentation          ddl -> DuckDB and Spark
+//! schema, reference  -> Arrow schema, documentation          ddl -> DuckDB and Spark
 //! reader, bodies     one record -> rows                      values -> one value of a column
 //! builder, columns   rows -> RecordBatch by partition day    extra  -> what has no column
 //! ```
@@ -21,6 +21,7 @@ mod declare;
 mod extra;
 mod quarantine;
 mod reader;
+mod reference;
 mod schema;
 mod values;
 
@@ -31,4 +32,5 @@ pub use declare::{Again, Branch, Field, Key, Kind, Lead, OwnTime, Parent, Record
 pub use extra::Oddities;
 pub use quarantine::{quarantine_batch, quarantine_schema};
 pub use reader::{Broken, Origin, Reader};
+pub use reference::reference;
 pub use schema::{ColumnDoc, EXTRA, LINEAGE, arrow_schema, columns, data_type};

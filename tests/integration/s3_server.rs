@@ -112,7 +112,7 @@ impl S3Server {
             && answer.ends_with(b"403")
     }
 
-    fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.base + 3
     }
 

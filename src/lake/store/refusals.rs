@@ -5,7 +5,7 @@
 //! ```
 
 /// Texts that tell the cause, and the advice for each; the first that is met counts.
-const CAUSES: [(&[&str], &str); 4] = [
+const CAUSES: [(&[&str], &str); 7] = [
     (&["NoSuchBucket"], "make the bucket first, or correct `out`: this program makes objects, never buckets"),
     (
         &["SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken"],
@@ -27,12 +27,35 @@ const CAUSES: [(&[&str], &str); 4] = [
         &["AccessDenied", "KMS."],
         "let these credentials list, read, write and delete below `out` (the README names the actions, those of KMS too)",
     ),
+    (
+        &["peer certificate"],
+        "check the endpoint; behind an inspecting proxy or with an authority of your own, set SSL_CERT_FILE to a PEM file \
+         with its CA certificates",
+    ),
+    (&["unsuccessful tunnel", "tunnel error", "proxy"], "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"),
+    (
+        &["failed to lookup address", "dns error"],
+        "check AWS_REGION or AWS_ENDPOINT_URL, this machine's name resolution and, if it has no way out but a proxy, \
+         HTTPS_PROXY",
+    ),
 ];
 
 /// What to do about an answer; `None` where nothing better than the usual is known.
 pub(super) fn advice(text: &str) -> Option<&'static str> {
     let tells = |words: &[&str]| words.iter().any(|word| text.contains(word));
     CAUSES.iter().find(|(words, _)| tells(words)).map(|(_, advice)| *advice)
+}
+
+/// The error's own text and, where that does not tell it, the cause at its bottom: a refused certificate, a
+/// name that cannot be resolved.
+pub(super) fn whole(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let bottom =
+        std::iter::successors(error.source(), |error| error.source()).last().map(ToString::to_string);
+    match bottom {
+        Some(bottom) if !text.contains(&bottom) => format!("{text}: {bottom}"),
+        _ => text,
+    }
 }
 
 /// Puts code and message of an XML answer in the place of the whole of it.

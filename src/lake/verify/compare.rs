@@ -11,7 +11,7 @@ use crate::lake::history;
 use crate::lake::layout::{self, AttemptName};
 use crate::lake::ledger::Entry;
 use crate::lake::store::Listed;
-use crate::model::{AccountId, Fault, Stream, UtcDay};
+use crate::model::{AccountId, Fault, Stream, UtcDay, counted};
 
 /// Name of the table whose objects hold the quarantine.
 pub(super) const QUARANTINE: &str = "quarantine";
@@ -207,7 +207,12 @@ pub(super) fn compare<'k>(
         match (there.get(path), expected.replaced) {
             (None, true) => {}
             (None, false) => {
-                let what = format!("{} rows of {}, {} bytes", expected.rows, expected.table, expected.bytes);
+                let what = format!(
+                    "{} of {}, {}",
+                    counted(expected.rows, "row"),
+                    expected.table,
+                    counted(expected.bytes, "byte")
+                );
                 findings.push(finding(expected, FindingKind::Missing, &what, "nothing"));
             }
             (Some(_), true) if pending.contains(path) => {}
@@ -218,7 +223,7 @@ pub(super) fn compare<'k>(
                 findings.push(left);
             }
             (Some(bytes), false) if *bytes != expected.bytes => {
-                let (expected_bytes, bytes) = (format!("{} bytes", expected.bytes), format!("{bytes} bytes"));
+                let (expected_bytes, bytes) = (counted(expected.bytes, "byte"), counted(*bytes, "byte"));
                 findings.push(finding(expected, FindingKind::Changed, &expected_bytes, &bytes));
             }
             (Some(_), false) => present.push(expected),
@@ -232,7 +237,7 @@ pub(super) fn compare<'k>(
                 path: path.to_owned(),
                 kind: FindingKind::Extra,
                 expected: "nothing: no ledger entry names it".to_owned(),
-                found: format!("an object of {} bytes", object.bytes),
+                found: format!("an object of {}", counted(object.bytes, "byte")),
                 advice: "move it out of the lake: readers see its rows beside those that the ledger knows"
                     .to_owned(),
             });

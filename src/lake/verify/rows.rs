@@ -23,7 +23,7 @@ use super::{Finding, FindingKind, footer};
 use crate::lake::hexadecimal;
 use crate::lake::ledger::Entry;
 use crate::lake::store::Store;
-use crate::model::{Fault, FaultKind, Stage};
+use crate::model::{Fault, FaultKind, Stage, counted};
 
 /// Rows that are decoded at a time.
 const BATCH_ROWS: usize = 1024;
@@ -75,7 +75,7 @@ pub(super) fn check(
                 expected: format!(
                     "every (source_file, source_record, source_body, source_item) once in {table}"
                 ),
-                found: format!("{repeated} rows have the key of another row"),
+                found: format!("{} with the key of another row", counted(repeated, "row")),
                 advice: "archive the day anew with --redo, and report it".to_owned(),
             });
         }
@@ -119,12 +119,12 @@ fn check_object(
         findings.push(finding(
             expected,
             FindingKind::Changed,
-            &format!("{} rows", expected.rows),
-            &rows.to_string(),
+            &counted(expected.rows, "row"),
+            &counted(rows, "row"),
         ));
     }
     if sink.foreign > foreign {
-        let found = format!("{} rows of other files", sink.foreign - foreign);
+        let found = format!("{} of other files", counted(sink.foreign - foreign, "row"));
         findings.push(finding(expected, FindingKind::Changed, "rows of the entry's parts only", &found));
     }
     Ok(findings)

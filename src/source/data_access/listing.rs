@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use crate::model::{
-    AccountId, Fault, FaultKind, Part, PartId, Scope, Stage, Stream, Window, parse_part_name,
+    AccountId, Fault, FaultKind, Part, PartId, Scope, Stage, Stream, Window, counted, parse_part_name,
 };
 use crate::source::Listing;
 use crate::source::origin::Origins;
@@ -144,8 +144,8 @@ impl<'a> Gathering<'a> {
         }
         if let Some(first) = self.two_hrefs.iter().min() {
             warnings.push(format!(
-                "{} parts of {} are listed with more than one href, {first} among them; the first href counts",
-                self.two_hrefs.len(),
+                "{} of {} listed with more than one href, {first} among them; the first href counts",
+                counted(self.two_hrefs.len() as u64, "part"),
                 self.stream
             ));
         }

@@ -76,16 +76,20 @@ impl DataAccess {
         })
     }
 
-    async fn linked_streams(&self) -> Result<Vec<Stream>, Fault> {
+    async fn linked_streams(&self) -> Result<Vec<Stream>, Failure> {
         let url = self.resource("")?;
         let unit = format!("base resource of account {}", self.account);
         let answer = self.requests.get(&self.ask_document(&url, &unit, Retries::Full)).await;
-        match answer.map_err(|failure| failure.fault.of(&unit))? {
-            Answer::Body(body, _) => linked_streams(memory(&body)).map_err(|fault| fault.of(&unit)),
+        let named = |mut failure: Failure| {
+            failure.fault.unit.get_or_insert_with(|| unit.clone());
+            failure
+        };
+        match answer.map_err(named)? {
+            Answer::Body(body, _) => Ok(linked_streams(memory(&body)).map_err(|fault| fault.of(&unit))?),
             Answer::NoFiles => {
                 let why = "the base resource says that there are no files";
                 let fault = Fault::new(FaultKind::BadListing, Stage::List, why).of(&unit);
-                Err(fault.advise("name `streams` in the configuration"))
+                Err(fault.advise("name `streams` in the configuration").into())
             }
         }
     }
@@ -198,7 +202,15 @@ impl Source for DataAccess {
         Box::pin(async move {
             match &self.streams {
                 Some(streams) => Ok(streams.clone()),
-                None => self.linked_streams().await,
+                None => self.linked_streams().await.map_err(|failure| match failure.cause {
+                    // It answers, only not here: the streams may be well.
+                    Cause::Status(_) | Cause::Stalled | Cause::Broken
+                        if failure.fault.kind == FaultKind::Unavailable =>
+                    {
+                        Fault { kind: FaultKind::BadListing, ..failure.fault }
+                    }
+                    _ => failure.fault,
+                }),
             }
         })
     }

@@ -44,6 +44,6 @@ impl DataAccess {
     /// # Errors
     /// `SignIn` when the sign-in is refused; else what is wrong with the base resource.
     pub async fn offered_streams(&self) -> Result<Vec<Stream>, Fault> {
-        self.linked_streams().await
+        self.linked_streams().await.map_err(|failure| failure.fault)
     }
 }

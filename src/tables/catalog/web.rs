@@ -40,8 +40,8 @@ pub static GEO: Table = Table {
     record: Record {
         wrappers: &["Geo", "GeoData"],
         fields: &[
-            text("iPV4", "ipv4", "IPv4 address"),
-            text("iPV6", "ipv6", "IPv6 address"),
+            text("iPV4", "ipv4", "IPv4 address (personal data)"),
+            text("iPV6", "ipv6", "IPv6 address (personal data)"),
             text("country", "country", "country"),
             text("city", "city", "city"),
             text("state", "state", "state"),
@@ -142,7 +142,7 @@ pub static GOALS: Table = Table {
             time("timestamp", "timestamp", "time of the achievement"),
             int64("campaignGoalRevision", "campaign_goal_revision", "revision of the goal"),
             int64("campaignGoalId", "campaign_goal_id", "goal"),
-            int32("campaignGoalType", "campaign_goal_type", "type of the goal"),
+            int32("campaignGoalType", "campaign_goal_type", "type of the goal; no code table is published"),
             field("goalMetaData", "goal_meta_data_type", Kind::Union(&GOAL_META_DATA), "what achieved it"),
         ],
     },
@@ -233,7 +233,7 @@ pub(super) static ENGAGEMENT: Record = Record {
     wrappers: &["Engagement"],
     fields: &[
         int64("id", "id", "engagement id"),
-        text("channel", "channel", "channel"),
+        text("channel", "channel", "channel; no code table is published, 1 and 100 are seen"),
         text("type", "type", "form of the engagement").coded(&[
             ("0", "peeling corner"),
             ("1", "overlay"),
@@ -247,9 +247,9 @@ pub(super) static ENGAGEMENT: Record = Record {
         text("skillName", "skill_name", "name of the skill"),
         list("surveySkills", "survey_skills", &Kind::Struct(&SURVEY_SKILL), "skills of the survey"),
         boolean("isOffsiteEngagement", "is_offsite_engagement", "shown outside the site"),
-        text("availabilityPolicy", "availability_policy", "availability policy"),
+        text("availabilityPolicy", "availability_policy", "availability policy; no code table is published"),
         int32("interactionType", "interaction_type", "chat or messaging; no code table is published"),
-        int32("renderingType", "rendering_type", "type of rendering"),
+        int32("renderingType", "rendering_type", "type of rendering; no code table is published"),
     ],
 };
 
