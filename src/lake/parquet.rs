@@ -60,6 +60,10 @@ pub struct TableShape {
     pub hints: Vec<(String, ColumnHint)>,
 }
 
+/// Rows of a page, if they are not too large before. DuckDB takes an eighth less time for columns of short values than
+/// with the usual 20,000.
+const PAGE_ROWS: usize = 65_536;
+
 /// Mean of rows below which arrays of a row group are put together.
 const SMALL_ARRAY_ROWS: usize = 1024;
 
@@ -236,6 +240,7 @@ fn properties(
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_statistics_enabled(EnabledStatistics::Page)
+        .set_data_page_row_count_limit(PAGE_ROWS)
         .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
         .set_created_by(format!("lp-archive {}", env!("CARGO_PKG_VERSION")))
         .set_key_value_metadata(Some(footer));
@@ -311,14 +316,14 @@ mod tests {
     /// What `parquet` itself says of texts is what we say.
     #[test]
     fn text_statistics_are_those_of_parquet() {
-        let pattern = |n: usize| match n {
-            _ if n % 7 == 3 || (25_000..50_000).contains(&n) => None,
+        let pattern = |n: usize| match n % 100_000 {
+            at if n % 7 == 3 || (25_000..50_000).contains(&at) => None,
             _ if n % 1000 == 5 => Some(format!("{}{}", "long ".repeat(14), n)),
-            _ if n > 80_000 => Some("the same".to_owned()),
+            at if at > 80_000 => Some("the same".to_owned()),
             _ => Some(format!("{:x}", n.wrapping_mul(0x9E37_79B9) as u32)),
         };
         let column = |rows: std::ops::Range<usize>| StringArray::from_iter(rows.map(pattern));
-        let batches: Vec<RecordBatch> = [0..700, 700..61_000, 61_000..100_000]
+        let batches: Vec<RecordBatch> = [0..700, 700..161_000, 161_000..270_000]
             .map(|rows| {
                 RecordBatch::try_from_iter_with_nullable([("t", Arc::new(column(rows)) as ArrayRef, true)])
             })
