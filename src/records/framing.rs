@@ -18,7 +18,7 @@ use std::sync::Arc;
 use memchr::{memchr2, memmem};
 
 use super::brackets::{Brackets, Reach};
-use super::buffers::Buffers;
+use super::buffers::{Buffers, Filling};
 use super::chunk::{Chunk, Frame, FrameKind};
 use crate::model::{DecodeLimits, Fault, FaultKind, Place, Stage};
 
@@ -28,7 +28,7 @@ pub struct Framer<R> {
     limits: DecodeLimits,
     chunk_bytes: usize,
     /// Text that is not handed out yet; `frames` lie in it, `at` is where scanning stands.
-    text: Vec<u8>,
+    text: Filling,
     /// For the texts of chunks to come.
     buffers: Arc<Buffers>,
     frames: Vec<Frame>,
@@ -68,7 +68,7 @@ impl<R: Read> Framer<R> {
             input,
             limits,
             chunk_bytes,
-            text: Vec::new(),
+            text: Filling::default(),
             buffers: Arc::default(),
             frames: Vec::new(),
             at: 0,
@@ -114,10 +114,8 @@ impl<R: Read> Framer<R> {
     }
 
     fn hand_out(&mut self, framed: usize) -> Chunk {
-        let mut rest = self.buffers.take();
-        rest.extend_from_slice(self.text.get(framed..).unwrap_or_default());
-        let mut text = std::mem::replace(&mut self.text, rest);
-        text.truncate(framed);
+        let rest = Filling::new(self.buffers.take(), self.text.get(framed..).unwrap_or_default());
+        let text = std::mem::replace(&mut self.text, rest).into_text(framed);
         let frames = std::mem::take(&mut self.frames);
         let chunk =
             Chunk { text, offset: self.offset, first_record: self.records - frames.len() as u64, frames };
@@ -138,26 +136,16 @@ impl<R: Read> Framer<R> {
             return Err(self.cap("a record is larger than the cap", "[limits] max_record"));
         }
         let before = self.text.len();
-        // `read_to_end` would clear the room anew for each of a decoder's small steps.
-        self.text.resize(before + self.chunk_bytes.clamp(4096, 1 << 20), 0);
-        let mut filled = before;
-        let read = loop {
-            match self.input.read(self.text.get_mut(filled..).unwrap_or_default()) {
-                Ok(0) => break Ok(()),
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => break Err(Fault::from_io(error, FaultKind::Damaged, Stage::Decode)),
-            }
-        };
-        self.text.truncate(filled);
-        self.ended = filled == before;
-        read
+        let wanted = self.chunk_bytes.clamp(4096, 1 << 20);
+        let read = self.text.read_from(&mut self.input, wanted);
+        self.ended = self.text.len() == before;
+        read.map_err(|error| Fault::from_io(error, FaultKind::Damaged, Stage::Decode))
     }
 
     /// Blanks that no frame will refer to.
     fn drop_blanks(&mut self) {
         let blanks = self.scan.as_ref().map_or(self.at, |scan| scan.start.min(self.at));
-        self.text.drain(..blanks);
+        self.text.drop_front(blanks);
         self.offset += blanks as u64;
         self.at -= blanks;
         if let Some(scan) = &mut self.scan {

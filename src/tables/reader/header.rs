@@ -1,5 +1,8 @@
 //! Headers: the ids of a body.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::super::builder::{LeadValue, TableBuilder};
 use super::super::declare::Lead;
 use super::super::extra::Notes;
@@ -7,7 +10,6 @@ use super::super::values::{self, unknown_member};
 use super::{Reader, is};
 use crate::model::Stream;
 use crate::records::{Doc, Entered, Scalar, Step, SyntaxError};
-use std::sync::Arc;
 
 /// Ids of a visit or of an agent session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,6 +33,35 @@ impl KnownHeader {
     /// The header of a body without one.
     pub fn none(&self) -> Arc<Header> {
         self.none.clone()
+    }
+}
+
+/// Headers of one record.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The one added last: bodies of a visit share theirs, and are told by its place in memory alone.
+    last: Option<Arc<Header>>,
+    all: HashSet<Arc<Header>>,
+}
+
+impl Told {
+    pub fn clear(&mut self) {
+        self.last = None;
+        self.all.clear();
+    }
+
+    pub fn contains(&self, header: &Arc<Header>) -> bool {
+        self.is_last(header) || self.all.contains(header)
+    }
+
+    pub fn insert(&mut self, header: Arc<Header>) {
+        if !self.is_last(&header) {
+            self.all.extend(self.last.replace(header));
+        }
+    }
+
+    fn is_last(&self, header: &Arc<Header>) -> bool {
+        self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, header) || last == header)
     }
 }
 

@@ -14,7 +14,6 @@ mod items;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
@@ -27,7 +26,7 @@ use super::extra::{Notes, Oddities, write_text};
 use super::values::is_time;
 use crate::model::{Scope, Stream};
 use crate::records::{Doc, Head, Parts, Path, SyntaxError, Text, read_envelope};
-use header::{Header, KnownHeader, fill_header};
+use header::{Header, KnownHeader, Told, fill_header};
 
 /// The part that rows come from.
 #[derive(Clone, Debug)]
@@ -67,7 +66,7 @@ pub struct Reader {
     /// The header that was read last: most bodies of a visit repeat it.
     known_header: KnownHeader,
     /// Headers that rows of the record tell.
-    told: HashSet<Arc<Header>>,
+    told: Told,
     /// Known bodies of the record that made no row.
     untold: Vec<Untold>,
     /// Table and row that carry what lies above items.
@@ -110,7 +109,7 @@ impl Reader {
             header: Arc::default(),
             known_header: KnownHeader::default(),
             first_header: None,
-            told: HashSet::new(),
+            told: Told::default(),
             untold: Vec::new(),
             first_row: None,
             versions: Vec::new(),
