@@ -1,11 +1,13 @@
-//! Least and greatest values of a text column, for its statistics and its page index.
+//! Least and greatest values of a text column, for its statistics and its page index, and its bloom filter.
 //!
 //! ```text
 //! ["b", null, "abc", "zz"] -> blocks of rows with their least and greatest value -> chunk: "abc".."zz", 1 null
 //!                                                                              -> each page: those of its blocks
+//!                          -> bloom filter for 4 rows, folded to what came
 //! ```
 //! `parquet` compares each text twice by calls of the library's comparison, which took a tenth of a whole run. Here a
 //! text that repeats the one before it is passed over, and all others are compared eight bytes at a time, in place.
+//! Its bloom filters are made for the largest row group that there may be; here for the rows that there are.
 //!
 //! What can fail: nothing but what `parquet` refuses.
 
@@ -13,6 +15,7 @@ use std::cmp::Ordering;
 
 use arrow::array::{Array, StringArray};
 use parquet::basic::{BoundaryOrder, Type};
+use parquet::bloom_filter::Sbbf;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
@@ -25,9 +28,13 @@ const BLOCK_ROWS: usize = 1024;
 /// Bytes that statistics keep of a text.
 const MAX_BYTES: usize = 64;
 
+/// Of a bloom filter: how often it lets a row group be read in vain.
+pub(super) const FALSE_POSITIVES: f64 = 0.01;
+
 /// Collects over the batches of one column of one row group, in their order.
 #[derive(Default)]
 pub(super) struct TextBounds<'a> {
+    filter: Option<Sbbf>,
     arrays: Vec<&'a StringArray>,
     blocks: Vec<Block<'a>>,
     rows: usize,
@@ -41,11 +48,17 @@ struct Block<'a> {
 }
 
 impl<'a> TextBounds<'a> {
+    /// With a bloom filter, for `rows` rows.
+    pub fn with_filter(rows: usize) -> Result<TextBounds<'a>, ParquetError> {
+        let filter = Sbbf::new_with_ndv_fpp(rows.max(1) as u64, FALSE_POSITIVES)?;
+        Ok(TextBounds { filter: Some(filter), ..TextBounds::default() })
+    }
+
     /// Takes the next rows, best just before they are encoded, while they are close by.
     pub fn add(&mut self, array: &'a StringArray) {
         for from in (0..array.len()).step_by(BLOCK_ROWS) {
             let to = array.len().min(from + BLOCK_ROWS);
-            let bounds = bounds(array, from, to);
+            let bounds = bounds(array, from, to, self.filter.as_mut());
             self.blocks.push(Block { start: self.rows + from, end: self.rows + to, bounds });
         }
         self.rows += array.len();
@@ -53,7 +66,7 @@ impl<'a> TextBounds<'a> {
     }
 
     /// Adds the statistics to a column chunk that was written of these rows without any.
-    pub fn complete(&self, chunk: &mut ColumnCloseResult) -> Result<(), ParquetError> {
+    pub fn complete(mut self, chunk: &mut ColumnCloseResult) -> Result<(), ParquetError> {
         let mut metadata = chunk.metadata.clone().into_builder();
         let (least, greatest, exact) = match self.bounds(0, self.rows) {
             Some((least, greatest)) => {
@@ -75,6 +88,10 @@ impl<'a> TextBounds<'a> {
             chunk.column_index = Some(self.index(starts.zip(ends))?.build()?);
         }
         chunk.metadata = metadata.build()?;
+        if let Some(mut filter) = self.filter.take() {
+            filter.fold_to_target_fpp(FALSE_POSITIVES);
+            chunk.bloom_filter = Some(filter);
+        }
         Ok(())
     }
 
@@ -128,16 +145,28 @@ impl<'a> TextBounds<'a> {
     }
 }
 
-/// Least and greatest of the values that are not null.
-fn bounds(array: &StringArray, from: usize, to: usize) -> Option<(&[u8], &[u8])> {
+/// Least and greatest of the values that are not null; all go into the filter.
+fn bounds<'a>(
+    array: &'a StringArray,
+    from: usize,
+    to: usize,
+    mut filter: Option<&mut Sbbf>,
+) -> Option<(&'a [u8], &'a [u8])> {
     let mut rows = (from..to).filter(|row| array.is_valid(*row));
     let first = array.value(rows.next()?).as_bytes();
+    let mut keep = |value: &[u8]| {
+        if let Some(filter) = &mut filter {
+            filter.insert(value);
+        }
+    };
+    keep(first);
     let mut span = Span::new(first, first);
     let mut last = first;
     for row in rows {
         let value = array.value(row).as_bytes();
         // Rows of a record, of a visit, of a file: what was just there comes again.
         if !same(value, last) {
+            keep(value);
             span.extend(value);
             last = value;
         }
@@ -279,7 +308,7 @@ mod tests {
             ],
         ] {
             let array = StringArray::from(values.clone());
-            assert_eq!(bounds(&array, 0, array.len()), simple(&values), "{values:?}");
+            assert_eq!(bounds(&array, 0, array.len(), None), simple(&values), "{values:?}");
         }
     }
 
@@ -305,7 +334,7 @@ mod tests {
         fn least_and_greatest(values in prop::collection::vec(prop::option::of("(aaaaaaa|)(aaaa|)a{0,9}[ab\0é]{0,3}"), 0..40)) {
             let values: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
             let array = StringArray::from(values.clone());
-            prop_assert_eq!(bounds(&array, 0, array.len()), simple(&values));
+            prop_assert_eq!(bounds(&array, 0, array.len(), None), simple(&values));
         }
 
         #[test]
