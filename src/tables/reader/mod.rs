@@ -17,6 +17,7 @@ mod tests;
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
+use memchr::memmem;
 
 use super::builder::{RecordLineage, Rows, TableBuilder};
 use super::catalog::TABLES;
@@ -24,7 +25,7 @@ use super::columns::Column;
 use super::declare::Table;
 use super::extra::{Notes, Oddities, write_text};
 use super::values::is_time;
-use crate::model::{Scope, Stream};
+use crate::model::{Scope, Stream, UtcDay};
 use crate::records::{Doc, Head, Parts, Path, SyntaxError, Text, read_envelope};
 use header::{Header, KnownHeader, Told, fill_header};
 
@@ -54,6 +55,11 @@ pub struct Broken {
 pub struct Reader {
     origin: Origin,
     tables: Vec<TableBuilder>,
+    /// The same tables for records that began before the part's day, or after it. Most of their rows lie there too, and
+    /// a batch of one day need not be split.
+    aside: Vec<TableBuilder>,
+    /// `tables` and `aside` are exchanged just now.
+    is_aside: bool,
     notes: Notes,
     /// Where the tables stand that rows do not come to by a list.
     web_sessions: Option<usize>,
@@ -92,7 +98,8 @@ struct Untold {
 impl Reader {
     pub fn new(origin: Origin, max_depth: usize) -> Reader {
         let of_stream = |table: &&&'static Table| table.stream.is_none_or(|s| s == origin.stream);
-        let tables: Vec<_> = TABLES.iter().filter(of_stream).map(|table| TableBuilder::new(table)).collect();
+        let builders = || TABLES.iter().filter(of_stream).map(|table| TableBuilder::new(table)).collect();
+        let tables: Vec<_> = builders();
         let position = |name: &str| tables.iter().position(|builder| builder.table.name == name);
         Reader {
             web_sessions: position("web_sessions"),
@@ -105,6 +112,8 @@ impl Reader {
                 .collect(),
             marks: vec![0; tables.len()],
             tables,
+            aside: builders(),
+            is_aside: false,
             notes: Notes::default(),
             header: Arc::default(),
             known_header: KnownHeader::default(),
@@ -134,6 +143,11 @@ impl Reader {
     /// # Errors
     /// [`Broken`]: the record is left out whole, nothing of it stays in any table.
     pub fn read(&mut self, text: &[u8], decrypted: &[usize], index: u64) -> Result<(), Broken> {
+        let day = UtcDay::of_ms(self.origin.scope.start_ms);
+        if likely_start(text).is_some_and(|ms| UtcDay::of_ms(ms) != day) != self.is_aside {
+            std::mem::swap(&mut self.tables, &mut self.aside);
+            self.is_aside = !self.is_aside;
+        }
         for (mark, table) in self.marks.iter_mut().zip(&self.tables) {
             *mark = table.rows();
         }
@@ -174,7 +188,7 @@ impl Reader {
 
     /// Bytes held by rows, roughly.
     pub fn bytes(&self) -> usize {
-        self.tables.iter().map(TableBuilder::bytes).sum()
+        self.tables.iter().chain(&self.aside).map(TableBuilder::bytes).sum()
     }
 
     /// Hands out all rows and is empty afterwards.
@@ -183,7 +197,7 @@ impl Reader {
     /// Arrow's: a mistake of this program.
     pub fn drain(&mut self) -> Result<Vec<Rows>, ArrowError> {
         let mut all = Vec::new();
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut().chain(&mut self.aside) {
             all.extend(table.drain(self.origin.scope, &mut self.notes.oddities.misdated)?);
         }
         Ok(all)
@@ -332,6 +346,16 @@ impl Parts for Reader {
     fn is_time(&self, ms: i64) -> bool {
         is_time(ms)
     }
+}
+
+/// The record's start as a glance at its head tells it: good for nothing but a guess.
+fn likely_start(text: &[u8]) -> Option<i64> {
+    const HEAD_BYTES: usize = 512;
+    let head = text.get(..text.len().min(HEAD_BYTES))?;
+    let behind = head.get(memmem::find(head, b"\"startTime\"")?..)?;
+    let digits =
+        behind.iter().skip_while(|byte| !byte.is_ascii_digit()).take_while(|byte| byte.is_ascii_digit());
+    digits.take(15).try_fold(0i64, |ms, digit| ms.checked_mul(10)?.checked_add(i64::from(digit - b'0')))
 }
 
 /// Whether a key is the named one, without regard to case.
