@@ -75,6 +75,10 @@ impl Filling {
     /// Room that was there is not cleared again.
     fn make_room(&mut self, length: usize) {
         if self.room.len() < length {
+            if length <= MOST_BYTES {
+                // Doubled, it would soon be too large to be kept.
+                self.room.reserve_exact(MOST_BYTES - self.room.len());
+            }
             self.room.resize(length, 0);
         }
     }

@@ -39,6 +39,12 @@ pub struct Framer<R> {
     ended: bool,
 }
 
+impl<R> Drop for Framer<R> {
+    fn drop(&mut self) {
+        self.buffers.give(std::mem::take(&mut self.text).into_text(usize::MAX));
+    }
+}
+
 /// How far the scan of an unfinished value has come, so that no byte is looked at twice.
 struct Scan {
     start: usize,
@@ -80,8 +86,10 @@ impl<R: Read> Framer<R> {
     }
 
     /// Takes the memory for texts from here; who is done with a chunk may give its text back.
-    pub fn with_buffers(self, buffers: Arc<Buffers>) -> Framer<R> {
-        Framer { buffers, ..self }
+    pub fn with_buffers(mut self, buffers: Arc<Buffers>) -> Framer<R> {
+        self.text = Filling::new(buffers.take(), &self.text);
+        self.buffers = buffers;
+        self
     }
 
     /// The next chunk, `None` after the last one.
