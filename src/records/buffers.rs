@@ -1,5 +1,6 @@
 //! Buffers that are used again: a fresh one of a megabyte costs its pages to be mapped and cleared.
 
+use std::fmt;
 use std::io::{self, Read};
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
@@ -11,38 +12,39 @@ const MOST_BYTES: usize = 4 << 20;
 
 /// Buffers that nobody uses just now.
 #[derive(Debug, Default)]
-pub struct Buffers(Mutex<Vec<Vec<u8>>>);
+pub struct Buffers(Mutex<Vec<Filling>>);
 
 impl Buffers {
-    /// A buffer that holds anything or nothing.
-    pub(super) fn take(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    /// An empty buffer.
+    pub fn take(&self) -> Filling {
+        let filling = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Filling { filled: 0, ..filling.unwrap_or_default() }
     }
 
     /// Takes a buffer back.
-    pub fn give(&self, buffer: Vec<u8>) {
+    pub fn give(&self, buffer: Filling) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() < MOST && buffer.capacity() <= MOST_BYTES {
+        if all.len() < MOST && buffer.room.capacity() <= MOST_BYTES {
             all.push(buffer);
         }
     }
 }
 
 /// Text that is being read into a buffer; what the buffer held before is overwritten, never shown.
-#[derive(Debug, Default)]
-pub(super) struct Filling {
+#[derive(Clone, Default)]
+pub struct Filling {
     room: Vec<u8>,
     filled: usize,
 }
 
 impl Filling {
-    /// Begins with this text.
-    pub fn new(room: Vec<u8>, text: &[u8]) -> Filling {
-        let mut filling = Filling { room, filled: 0 };
-        filling.make_room(text.len());
-        filling.room.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
-        filling.filled = text.len();
-        filling
+    /// Appends a text.
+    pub fn append(&mut self, text: &[u8]) {
+        let end = self.filled + text.len();
+        self.make_room(end);
+        let room = self.room.get_mut(self.filled..end).unwrap_or_default();
+        room.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+        self.filled = end;
     }
 
     /// Reads up to `wanted` more bytes; what came before an error stays.
@@ -66,10 +68,9 @@ impl Filling {
         self.filled = self.filled.saturating_sub(bytes);
     }
 
-    /// The first `length` bytes.
-    pub fn into_text(mut self, length: usize) -> Vec<u8> {
-        self.room.truncate(length.min(self.filled));
-        self.room
+    /// Forgets all but the first `length` bytes.
+    pub fn truncate(&mut self, length: usize) {
+        self.filled = self.filled.min(length);
     }
 
     /// Room that was there is not cleared again.
@@ -83,6 +84,21 @@ impl Filling {
         }
     }
 }
+
+/// Its length only: the text is data of visitors.
+impl fmt::Debug for Filling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.filled)
+    }
+}
+
+impl PartialEq for Filling {
+    fn eq(&self, other: &Filling) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Filling {}
 
 impl Deref for Filling {
     type Target = [u8];
@@ -100,22 +116,29 @@ mod tests {
     #[test]
     fn a_buffer_comes_again_unless_it_is_huge() {
         let buffers = Buffers::default();
-        buffers.give(b"before".to_vec());
-        assert!(buffers.take().capacity() >= 6);
-        buffers.give(Vec::with_capacity(MOST_BYTES + 1));
-        assert_eq!(buffers.take().capacity(), 0);
+        let mut text = buffers.take();
+        text.append(b"before");
+        buffers.give(text);
+        let again = buffers.take();
+        assert!(again.room.capacity() >= 6 && again.is_empty());
+        buffers.give(Filling { room: Vec::with_capacity(MOST_BYTES + 1), filled: 0 });
+        assert_eq!(buffers.take().room.capacity(), 0);
     }
 
     #[test]
     fn what_a_buffer_held_is_never_seen() {
-        let mut filling = Filling::new(b"0123456789".to_vec(), b"ab");
+        let mut filling = Filling { room: b"0123456789".to_vec(), filled: 0 };
+        filling.append(b"ab");
         assert_eq!(&*filling, b"ab");
         filling.read_from(&mut &b"cde"[..], 100).unwrap();
         assert_eq!(&*filling, b"abcde");
         filling.drop_front(1);
         filling.read_from(&mut &b"fgh"[..], 2).unwrap();
         assert_eq!(&*filling, b"bcdefg");
-        assert_eq!(filling.into_text(100), b"bcdefg");
-        assert_eq!(&*Filling::new(b"0".to_vec(), b"abc"), b"abc");
+        filling.truncate(100);
+        assert_eq!(format!("{filling:?}"), "6 bytes");
+        filling.truncate(2);
+        filling.append(b"x");
+        assert_eq!(&*filling, b"bcx");
     }
 }

@@ -1,5 +1,7 @@
 //! Chunks: what framing hands to whoever parses.
 
+use super::buffers::Filling;
+
 /// What a frame holds, as far as framing can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
@@ -22,7 +24,7 @@ pub struct Frame {
 /// Some frames that follow each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    pub text: Vec<u8>,
+    pub text: Filling,
     /// Byte offset of `text` in the part's decoded text.
     pub offset: u64,
     /// Index of the first frame among all frames of the part.

@@ -41,7 +41,7 @@ pub struct Framer<R> {
 
 impl<R> Drop for Framer<R> {
     fn drop(&mut self) {
-        self.buffers.give(std::mem::take(&mut self.text).into_text(usize::MAX));
+        self.buffers.give(std::mem::take(&mut self.text));
     }
 }
 
@@ -87,7 +87,8 @@ impl<R: Read> Framer<R> {
 
     /// Takes the memory for texts from here; who is done with a chunk may give its text back.
     pub fn with_buffers(mut self, buffers: Arc<Buffers>) -> Framer<R> {
-        self.text = Filling::new(buffers.take(), &self.text);
+        let text = std::mem::replace(&mut self.text, buffers.take());
+        self.text.append(&text);
         self.buffers = buffers;
         self
     }
@@ -122,8 +123,10 @@ impl<R: Read> Framer<R> {
     }
 
     fn hand_out(&mut self, framed: usize) -> Chunk {
-        let rest = Filling::new(self.buffers.take(), self.text.get(framed..).unwrap_or_default());
-        let text = std::mem::replace(&mut self.text, rest).into_text(framed);
+        let mut rest = self.buffers.take();
+        rest.append(self.text.get(framed..).unwrap_or_default());
+        let mut text = std::mem::replace(&mut self.text, rest);
+        text.truncate(framed);
         let frames = std::mem::take(&mut self.frames);
         let chunk =
             Chunk { text, offset: self.offset, first_record: self.records - frames.len() as u64, frames };

@@ -24,7 +24,7 @@ mod reject;
 mod type_names;
 
 pub use avro_json::{Beside, Doc, Entered, Inside, Scalar};
-pub use buffers::Buffers;
+pub use buffers::{Buffers, Filling};
 pub use chunk::{Chunk, Frame, FrameKind};
 pub use cursor::{Cursor, Kind, NotUnicode, SyntaxError, Text, show_raw};
 pub use decrypted::{Opened, may_be_encrypted, open_encrypted};
