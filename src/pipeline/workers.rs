@@ -55,7 +55,7 @@ pub struct Spare {
 }
 
 /// Readers at most that wait for the next part.
-const SPARE_READERS: usize = 8;
+const SPARE_READERS: usize = 2;
 
 /// What is known of a part whose every record is in its staging.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
 /// Buffers at most that wait.
-const MOST: usize = 16;
+const MOST: usize = 4;
 /// Larger ones (of unusually large records) are given up.
 const MOST_BYTES: usize = 4 << 20;
 

@@ -89,12 +89,17 @@ impl Primitive<i64> {
 }
 
 /// Bytes of a vector up to which the next one gets its size at once; one of an unusual size is an exception.
-const RENEWED_BYTES: usize = 4 << 20;
+const RENEWED_BYTES: usize = 64 << 10;
 
 /// Takes what is in the vector and leaves room for as much: the next rows will be like these.
 pub fn renew<T>(values: &mut Vec<T>) -> Vec<T> {
     let room = if size_of_val(values.as_slice()) <= RENEWED_BYTES { values.len() } else { 0 };
-    std::mem::replace(values, Vec::with_capacity(room))
+    let mut taken = std::mem::replace(values, Vec::with_capacity(room));
+    if taken.len() < taken.capacity() / 2 {
+        // It may wait long for its row group, and the last rows of a part are few.
+        taken.shrink_to_fit();
+    }
+    taken
 }
 
 /// As [`renew`], for what tells which rows are null.
