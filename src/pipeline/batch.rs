@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::budget::{Budget, Share};
 use super::redo::Redo;
 use super::staging::Staging;
-use super::workers::{PartResult, Spare, Tools, read_part};
+use super::workers::{PartResult, Sizes, Spare, Tools, read_part};
 use super::{Run, now_ms};
 use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome, fail_point};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage};
@@ -256,6 +256,7 @@ impl<'r, 'l> Try<'r, 'l> {
             chunks_ahead: options.work.threads * 2,
             salvage: options.salvage,
             spare: &self.spare,
+            sizes: Sizes::of(options.work.memory_bytes),
         };
         let read = || {
             let result = read_part(part, payload, tools, &staging)?;

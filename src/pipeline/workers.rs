@@ -43,6 +43,25 @@ pub struct Tools<'a> {
     /// Take what can be read of a damaged part.
     pub salvage: bool,
     pub spare: &'a Spare,
+    pub sizes: Sizes,
+}
+
+/// How much is worked on at a time, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// JSON text that is parsed at a time.
+    pub chunk: usize,
+    /// Rows at which a reader hands them on.
+    pub rows: usize,
+}
+
+impl Sizes {
+    /// Of a memory budget. Several parts are in hand at a time, with a few chunks and readers each; beyond the
+    /// sizes that a budget of 256 MiB gives, nothing is gained.
+    pub fn of(memory_bytes: u64) -> Sizes {
+        let share = |part: u64, most: usize| usize::try_from(memory_bytes / part).unwrap_or(most).min(most);
+        Sizes { chunk: share(256, CHUNK_BYTES), rows: share(64, READER_BYTES) }
+    }
 }
 
 /// Memory that parts of one batch hand on to each other.
@@ -79,7 +98,7 @@ pub fn read_part(
     let text = decode::open(payload, tools.keys, tools.limits)?;
     let mut damage = None;
     let text = Sound { text, damage: tools.salvage.then_some(&mut damage) };
-    let mut framer = Framer::new(text, *tools.limits, CHUNK_BYTES).with_buffers(tools.spare.buffers.clone());
+    let mut framer = Framer::new(text, *tools.limits, tools.sizes.chunk).with_buffers(tools.spare.buffers.clone());
     let work = Work {
         origin: Origin {
             account: part.id.account.to_string(),
@@ -199,7 +218,7 @@ impl Work<'_> {
         let mut findings = Findings::default();
         parse_chunk(chunk, self.tools.keys, &mut reader, &mut findings)?;
         self.note(findings)?;
-        if reader.bytes() > READER_BYTES {
+        if reader.bytes() > self.tools.sizes.rows {
             self.staging.add(reader.drain().map_err(|e| internal(&e))?)?;
         }
         lock(&self.readers).push(reader);
