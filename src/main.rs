@@ -3,6 +3,10 @@
 use lp_archive::cli::{self, Command};
 use lp_archive::commands;
 
+#[cfg(unix)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() {
     forbid_core_dumps();
     keep_panics_quiet();
