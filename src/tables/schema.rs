@@ -150,6 +150,11 @@ mod tests {
             for (_, child) in table.children {
                 assert!(TABLES.iter().any(|table| table.name == *child));
             }
+            for (name, child, _) in table.counts {
+                let same =
+                    |other: &&&super::super::Table| other.name == *child && other.stream == table.stream;
+                assert!(TABLES.iter().any(|other| same(&other)), "{}: {name} counts {child}", table.name);
+            }
         }
     }
 }
