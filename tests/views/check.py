@@ -4,7 +4,8 @@
     python tests/views/check.py foreign LAKE      adds objects of other declarations to the lake
 
 FOLDER holds `inputs/<account>/…`, `schema.json`, and for each of the lakes `whole` (of all inputs), `agents` (of those of
-agents, and foreign ones) and `empty`: `<lake>/`, `<lake>.duckdb.sql`, `<lake>.spark.sql`. Prints differences
+agents, and foreign ones) and `empty`: `<lake>/`, `<lake>.duckdb.sql`, `<lake>.spark.sql`, and `growing.duckdb.sql` of a
+lake that the script makes. Prints differences
 and exits 1 when there are any.
 """
 
@@ -12,6 +13,8 @@ import datetime
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -214,6 +217,54 @@ def check_empty(engine, check):
     check.equal(f"{engine.name}: rows of an empty lake", [row for row in engine.rows(counted) if row[1]], [])
 
 
+COUNTS = """
+import sys, duckdb
+db = duckdb.connect(sys.argv[1], read_only=True)
+views = [row[0] for row in db.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL").fetchall()]
+for view in views:
+    print(view, db.execute(f'SELECT count(*) FROM "{view}"').fetchone()[0])
+"""
+
+
+def check_database_file(folder, script, duck, check):
+    """Views kept in a database file show the same to those who did not load them, wherever they run."""
+    file = folder / "kept.duckdb"
+    want = {view: duck.rows(f'SELECT count(*) FROM "{view}"')[0][0] for view in duck.views()}
+    with duckdb.connect(str(file)) as db:
+        db.execute(script)
+        for who, connection in (("connection", db), ("cursor", db.cursor())):
+            have = {view: connection.execute(f'SELECT count(*) FROM "{view}"').fetchone()[0] for view in want}
+            check.equal(f"DuckDB: counts of a file's {who}", have, want)
+    done = subprocess.run([sys.executable, "-c", COUNTS, str(file)], cwd="/", capture_output=True, text=True)
+    have = {view: int(count) for view, count in (line.split() for line in done.stdout.splitlines())}
+    check.equal(f"DuckDB: counts of a file opened again {done.stderr}", have, want)
+    with duckdb.connect() as db:
+        db.execute(f"ATTACH '{file}' AS kept (READ_ONLY)")
+        have = {view: db.execute(f'SELECT count(*) FROM kept."{view}"').fetchone()[0] for view in want}
+        check.equal("DuckDB: counts of an attached file", have, want)
+
+
+def check_first_rows(folder, script, whole, check):
+    """A view made before its table had objects never passes for an empty one afterwards."""
+    lake, file = folder / "growing", folder / "growing.duckdb"
+    shutil.copytree(whole / "navigation", lake / "navigation")
+    with duckdb.connect(str(file)) as db:
+        db.execute(script)
+        check.equal("DuckDB: rows of a table without objects", db.execute("SELECT count(*) FROM goals").fetchone(), (0,))
+    shutil.copytree(whole / "goals", lake / "goals")
+    with duckdb.connect(str(file)) as db:
+        for query in ["SELECT * FROM goals", "SELECT count(*) FROM goals", "SELECT 1 FROM goals WHERE date = '2026-02-10'",
+                      "SELECT count(*) FROM goals_latest WHERE account_id = '0042'", "SELECT max(timestamp) FROM goals",
+                      "SELECT sum(goals) FROM visitor_journey", "SELECT url FROM navigation LEFT JOIN goals USING (visit_id)"]:
+            try:
+                said = db.execute(query).fetchall()
+            except duckdb.Error as error:
+                said = str(error)
+            check.equal(f"DuckDB: {query} after the first rows", "goals has got its first rows" in said, True)
+        db.execute(script)
+        check.equal("DuckDB: first rows after loading again", db.execute("SELECT count(*) > 0 FROM goals").fetchone(), (True,))
+
+
 def write_foreign_objects(lake):
     """Objects of an older and of a later declaration: columns and members of records missing, others unknown."""
     db = duckdb.connect()
@@ -265,6 +316,8 @@ def main():
     duck.load(script("whole", "duckdb"))
     check_columns(duck, schema, check)
     check_numbers(duck, schema, facts, latest, analysis, check)
+    check_database_file(folder, script("whole", "duckdb"), duck, check)
+    check_first_rows(folder, script("growing", "duckdb"), folder / "whole", check)
     print(f"DuckDB done after {time.monotonic() - clock:.0f} s")
 
     spark = Spark(folder)
