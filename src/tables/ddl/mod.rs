@@ -41,7 +41,7 @@ pub fn duckdb_views(out: &str, note: Option<&str>) -> String {
         .collect();
     let mut sql = format!(
         "-- Views over a lake of lp-archive. Load them with: duckdb -init views.sql\n\
-         -- Kept in a database file, they work on every later connection too; load them again into it when a view\n\
+         -- Kept in a database file, they work on every later connection too. Load them again when a view\n\
          -- says that its table has got its first rows.\n\
          {}CREATE OR REPLACE MACRO lp_lake() AS '{}';\n\n\
          -- The tables that have objects now.\n\
