@@ -58,6 +58,7 @@ fn duckdb_and_spark_show_the_numbers_of_the_input() {
     assert!(String::from_utf8_lossy(&growing.stderr).contains("no lake yet"));
     fs::write(folder.join("growing.duckdb.sql"), growing.stdout).unwrap();
     fs::write(folder.join("schema.json"), lp(&["schema", "--json"]).exits(0).stdout).unwrap();
+    fs::write(folder.join("tables.md"), lp(&["schema", "--markdown"]).exits(0).stdout).unwrap();
     println!("{}", script("check.py", &[folder.as_os_str()]));
 }
 

@@ -3,7 +3,7 @@
     python tests/views/check.py FOLDER
     python tests/views/check.py foreign LAKE      adds objects of other declarations to the lake
 
-FOLDER holds `inputs/<account>/…`, `schema.json`, and for each of the lakes `whole` (of all inputs), `agents` (of those of
+FOLDER holds `inputs/<account>/…`, `schema.json`, `tables.md`, and for each of the lakes `whole` (of all inputs), `agents` (of those of
 agents, and foreign ones) and `empty`: `<lake>/`, `<lake>.duckdb.sql`, `<lake>.spark.sql`, and `growing.duckdb.sql` of a
 lake that the script makes. Prints differences
 and exits 1 when there are any.
@@ -176,6 +176,18 @@ def check_columns(engine, schema, check):
     check.equal(f"{engine.name}: views", sorted(engine.views()), sorted(wanted))
 
 
+def check_reference(duck, reference, check):
+    """The reference tells the views' columns in their order, with their types."""
+    told = {}
+    for section in reference.split("\n### ")[1:]:
+        rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| `")]
+        told[section.split()[0]] = {row[0].strip("| `"): row[1].lower() for row in rows}
+    check.equal("views of the reference", sorted(told), sorted(ANALYSIS))
+    for view, columns in told.items():
+        have = {name: kind.replace("timestamp with time zone", "time") for name, kind in duck.describe(view).items()}
+        check.equal(f"the reference of {view}", list(columns.items()), list(have.items()))
+
+
 def check_numbers(engine, schema, facts, latest, analysis, check):
     """Rows of all tables, of the tables as told last, and of the views for analysts."""
     for table in schema:
@@ -315,6 +327,7 @@ def main():
     check_empty(duck, check)
     duck.load(script("whole", "duckdb"))
     check_columns(duck, schema, check)
+    check_reference(duck, (folder / "tables.md").read_text(), check)
     check_numbers(duck, schema, facts, latest, analysis, check)
     check_database_file(folder, script("whole", "duckdb"), duck, check)
     check_first_rows(folder, script("growing", "duckdb"), folder / "whole", check)

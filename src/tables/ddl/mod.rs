@@ -14,9 +14,12 @@
 //! connections that never loaded the file. A view that was empty then fails once its table has objects.
 
 mod analysis;
+mod described;
 mod latest;
 
 use std::collections::BTreeSet;
+
+pub(super) use described::VIEWS;
 
 use super::catalog::TABLES;
 use super::declare::{Kind, Table};
