@@ -99,22 +99,43 @@ fn show(args: &DemoArgs, common: &CommonArgs) -> Result<Exit, Fault> {
 
 /// Three questions to the lake.
 fn say_queries(out: &str) {
-    let from = |table: &str| read_parquet(out, table);
+    // Two lines: the path may be long.
+    let from = |table: &str| read_parquet(out, table).replace(", union_by_name", ",\n  union_by_name");
     let mut stdout = std::io::stdout().lock();
     let _ = writeln!(
         stdout,
         "\nThree queries to try in DuckDB:\n\n\
          -- pages and visitors per day\n\
-         SELECT date, count(*) AS pages, count(DISTINCT visitor_id) AS visitors FROM {} GROUP BY ALL ORDER BY ALL;\n\n\
-         -- lines that each agent wrote\n\
-         SELECT agent_id, count(*) AS lines, count(DISTINCT conversation_id) AS chats FROM {} WHERE type = '1' GROUP BY ALL ORDER BY lines DESC LIMIT 10;\n\n\
+         SELECT date, count(*) AS pages, count(DISTINCT visitor_id) AS visitors\n\
+         FROM {}\n\
+         GROUP BY ALL ORDER BY ALL;\n\n\
+         -- lines that each agent wrote: text (1), links (3), HTML (4)\n\
+         SELECT agent_id, count(*) AS lines, count(DISTINCT conversation_id) AS chats\n\
+         FROM {}\n\
+         WHERE type IN ('1', '3', '4')\n\
+         GROUP BY ALL ORDER BY lines DESC LIMIT 10;\n\n\
          -- answers to survey questions\n\
-         SELECT question, answer, count(*) AS n FROM {} GROUP BY ALL ORDER BY n DESC LIMIT 10;\n\n\
+         SELECT question, answer, count(*) AS n\n\
+         FROM {}\n\
+         GROUP BY ALL ORDER BY n DESC LIMIT 10;\n\n\
+         What LivePerson tells twice counts twice here. The views show it once, such as messages_latest:\n  \
+         lp-archive schema --ddl duckdb --out {} > views.sql\n\n\
          For your own account: lp-archive config init, then plan, then sync.",
         from("navigation"),
         from("messages"),
         from("survey_answers"),
+        shell_word(out),
     );
+}
+
+/// A word as a shell takes it.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// The demonstration's key in a file of its own, readable by its owner only.

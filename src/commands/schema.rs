@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -14,12 +15,16 @@ use crate::tables::{Dialect, TABLES, Table, columns, duckdb_views, reference, sp
 /// Runs `schema`.
 pub fn run(args: SchemaArgs, common: CommonArgs) -> Exit {
     let out = args.out.as_deref().unwrap_or(".");
+    let (place, note) = if args.ddl.is_some() { place(out) } else { (out.to_owned(), None) };
+    if let Some(note) = note.as_ref().filter(|_| !common.quiet) {
+        let _ = writeln!(std::io::stderr(), "note: {note}");
+    }
     let text = match args.ddl {
-        Some(Engine::Duckdb) => duckdb_views(out),
+        Some(Engine::Duckdb) => duckdb_views(&place, note.as_deref()),
         Some(Engine::Spark) => match present(out) {
             Ok(present) => {
                 tell_empty(present.as_ref(), out, &common);
-                spark_views(out, present.as_ref())
+                spark_views(&place, present.as_ref(), note.as_deref())
             }
             Err(fault) => return Exit::because(&fault, &common),
         },
@@ -29,6 +34,33 @@ pub fn run(args: SchemaArgs, common: CommonArgs) -> Exit {
     };
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
     Exit::Done
+}
+
+/// Where the engine finds the lake, and what must be said of it: a folder's path counts from the root, so that it does not
+/// matter where the engine runs. A folder that holds no lake may be meant to be elsewhere and stays as told.
+fn place(out: &str) -> (String, Option<String>) {
+    let folder = Path::new(out);
+    if out.contains("://") || (folder.is_absolute() && is_lake(folder)) {
+        return (out.to_owned(), None);
+    }
+    match std::path::absolute(folder).ok().filter(|folder| is_lake(folder)) {
+        Some(folder) => {
+            let whole: PathBuf = folder.components().collect();
+            (whole.display().to_string(), None)
+        }
+        None => {
+            // One line: it becomes a comment.
+            let shown: String =
+                out.chars().map(|c| if c.is_control() || c == ';' { '?' } else { c }).collect();
+            let from = if folder.is_absolute() { "" } else { ", the path counts from where the engine runs" };
+            (out.to_owned(), Some(format!("no lake yet in the folder {shown}{from}")))
+        }
+    }
+}
+
+fn is_lake(folder: &Path) -> bool {
+    let mut names = TABLES.iter().map(|table| table.name).chain(["_lp_archive"]);
+    names.any(|name| folder.join(name).is_dir())
 }
 
 /// The tables that the lake holds; `None` when that cannot be known.

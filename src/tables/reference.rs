@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 
 use super::catalog::TABLES;
+use super::ddl::VIEWS;
 use super::declare::{Kind, Lead, OwnTime, Record, Table};
 use super::schema::{EXTRA, LINEAGE};
 
@@ -51,7 +52,25 @@ pub fn reference() -> String {
     for table in TABLES {
         table_section(&mut text, table);
     }
+    views(&mut text);
     text
+}
+
+/// What `schema --ddl` makes of the tables.
+fn views(text: &mut String) {
+    text.push_str(
+        "\n## Views for analysts\n\nMade by `schema --ddl`, beside a view of each table and its `_latest`; times in milliseconds.\n",
+    );
+    for view in &VIEWS {
+        let _ = write!(
+            text,
+            "\n### {}\n\nOne row per {}.\n\n| column | type | meaning |\n| --- | --- | --- |\n",
+            view.name, view.grain
+        );
+        for (name, kind, doc) in view.columns {
+            let _ = writeln!(text, "| `{name}` | {kind} | {} |", cell(doc));
+        }
+    }
 }
 
 fn table_section(text: &mut String, table: &Table) {

@@ -26,6 +26,10 @@ fn the_demo_fills_a_lake_and_says_what_to_try() {
     }
     let said = format!("{}{}", done.stdout, done.stderr);
     assert!(said.matches("read_parquet(").count() >= 3, "three queries to try: {said}");
+    assert!(
+        said.contains("\nWHERE type IN ('1', '3', '4')\n"),
+        "the kinds of line that agents write: {said}"
+    );
     assert!(kept(&lake, "quarantine").is_empty() && kept(&lake, "raw").is_empty());
 }
 

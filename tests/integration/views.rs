@@ -53,6 +53,37 @@ fn duckdb_and_spark_show_the_numbers_of_the_input() {
             assert_eq!(ddl.stderr.contains("write them again"), empty_ones, "{}", ddl.stderr);
         }
     }
+    let growing =
+        command().args(["schema", "--ddl", "duckdb", "--out"]).arg(folder.join("growing")).output().unwrap();
+    assert!(String::from_utf8_lossy(&growing.stderr).contains("no lake yet"));
+    fs::write(folder.join("growing.duckdb.sql"), growing.stdout).unwrap();
     fs::write(folder.join("schema.json"), lp(&["schema", "--json"]).exits(0).stdout).unwrap();
+    fs::write(folder.join("tables.md"), lp(&["schema", "--markdown"]).exits(0).stdout).unwrap();
     println!("{}", script("check.py", &[folder.as_os_str()]));
+}
+
+#[test]
+fn a_lake_is_told_by_its_whole_path_and_a_folder_without_one_as_it_was_told() {
+    let temporary = tempfile::tempdir().unwrap();
+    let here = temporary.path().canonicalize().unwrap();
+    fs::create_dir_all(here.join("it's here/navigation")).unwrap();
+    let ddl = |engine: &str, out: &str| {
+        run(command().args(["schema", "--ddl", engine, "--out", out]).current_dir(&here)).exits(0)
+    };
+    let found = ddl("duckdb", "./it's here/");
+    let whole = here.join("it's here").display().to_string().replace('\'', "''");
+    assert!(found.stdout.contains(&format!("MACRO lp_lake() AS '{whole}';")), "{}", found.stdout);
+    assert_eq!(found.stderr, "");
+    for engine in ["duckdb", "spark"] {
+        let absent = ddl(engine, "elsewhere");
+        for text in [&absent.stdout, &absent.stderr] {
+            assert!(text.contains("no lake yet in the folder elsewhere, the path counts from"), "{text}");
+        }
+        if engine == "duckdb" {
+            assert!(absent.stdout.contains("lp_lake() AS 'elsewhere';"));
+        }
+    }
+    let bucket = ddl("duckdb", "s3://bucket/lake");
+    assert!(bucket.stdout.contains("lp_lake() AS 's3://bucket/lake';"));
+    assert_eq!(bucket.stderr, "");
 }

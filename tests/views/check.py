@@ -3,8 +3,9 @@
     python tests/views/check.py FOLDER
     python tests/views/check.py foreign LAKE      adds objects of other declarations to the lake
 
-FOLDER holds `inputs/<account>/…`, `schema.json`, and for each of the lakes `whole` (of all inputs), `agents` (of those of
-agents, and foreign ones) and `empty`: `<lake>/`, `<lake>.duckdb.sql`, `<lake>.spark.sql`. Prints differences
+FOLDER holds `inputs/<account>/…`, `schema.json`, `tables.md`, and for each of the lakes `whole` (of all inputs), `agents` (of those of
+agents, and foreign ones) and `empty`: `<lake>/`, `<lake>.duckdb.sql`, `<lake>.spark.sql`, and `growing.duckdb.sql` of a
+lake that the script makes. Prints differences
 and exits 1 when there are any.
 """
 
@@ -12,6 +13,8 @@ import datetime
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -173,6 +176,18 @@ def check_columns(engine, schema, check):
     check.equal(f"{engine.name}: views", sorted(engine.views()), sorted(wanted))
 
 
+def check_reference(duck, reference, check):
+    """The reference tells the views' columns in their order, with their types."""
+    told = {}
+    for section in reference.split("\n### ")[1:]:
+        rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| `")]
+        told[section.split()[0]] = {row[0].strip("| `"): row[1].lower() for row in rows}
+    check.equal("views of the reference", sorted(told), sorted(ANALYSIS))
+    for view, columns in told.items():
+        have = {name: kind.replace("timestamp with time zone", "time") for name, kind in duck.describe(view).items()}
+        check.equal(f"the reference of {view}", list(columns.items()), list(have.items()))
+
+
 def check_numbers(engine, schema, facts, latest, analysis, check):
     """Rows of all tables, of the tables as told last, and of the views for analysts."""
     for table in schema:
@@ -212,6 +227,54 @@ def analysis_of(latest):
 def check_empty(engine, check):
     counted = " UNION ALL ".join(f"SELECT '{view}', count(*) FROM {view}" for view in engine.views())
     check.equal(f"{engine.name}: rows of an empty lake", [row for row in engine.rows(counted) if row[1]], [])
+
+
+COUNTS = """
+import sys, duckdb
+db = duckdb.connect(sys.argv[1], read_only=True)
+views = [row[0] for row in db.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL").fetchall()]
+for view in views:
+    print(view, db.execute(f'SELECT count(*) FROM "{view}"').fetchone()[0])
+"""
+
+
+def check_database_file(folder, script, duck, check):
+    """Views kept in a database file show the same to those who did not load them, wherever they run."""
+    file = folder / "kept.duckdb"
+    want = {view: duck.rows(f'SELECT count(*) FROM "{view}"')[0][0] for view in duck.views()}
+    with duckdb.connect(str(file)) as db:
+        db.execute(script)
+        for who, connection in (("connection", db), ("cursor", db.cursor())):
+            have = {view: connection.execute(f'SELECT count(*) FROM "{view}"').fetchone()[0] for view in want}
+            check.equal(f"DuckDB: counts of a file's {who}", have, want)
+    done = subprocess.run([sys.executable, "-c", COUNTS, str(file)], cwd="/", capture_output=True, text=True)
+    have = {view: int(count) for view, count in (line.split() for line in done.stdout.splitlines())}
+    check.equal(f"DuckDB: counts of a file opened again {done.stderr}", have, want)
+    with duckdb.connect() as db:
+        db.execute(f"ATTACH '{file}' AS kept (READ_ONLY)")
+        have = {view: db.execute(f'SELECT count(*) FROM kept."{view}"').fetchone()[0] for view in want}
+        check.equal("DuckDB: counts of an attached file", have, want)
+
+
+def check_first_rows(folder, script, whole, check):
+    """A view made before its table had objects never passes for an empty one afterwards."""
+    lake, file = folder / "growing", folder / "growing.duckdb"
+    shutil.copytree(whole / "navigation", lake / "navigation")
+    with duckdb.connect(str(file)) as db:
+        db.execute(script)
+        check.equal("DuckDB: rows of a table without objects", db.execute("SELECT count(*) FROM goals").fetchone(), (0,))
+    shutil.copytree(whole / "goals", lake / "goals")
+    with duckdb.connect(str(file)) as db:
+        for query in ["SELECT * FROM goals", "SELECT count(*) FROM goals", "SELECT 1 FROM goals WHERE date = '2026-02-10'",
+                      "SELECT count(*) FROM goals_latest WHERE account_id = '0042'", "SELECT max(timestamp) FROM goals",
+                      "SELECT sum(goals) FROM visitor_journey", "SELECT url FROM navigation LEFT JOIN goals USING (visit_id)"]:
+            try:
+                said = db.execute(query).fetchall()
+            except duckdb.Error as error:
+                said = str(error)
+            check.equal(f"DuckDB: {query} after the first rows", "goals has got its first rows" in said, True)
+        db.execute(script)
+        check.equal("DuckDB: first rows after loading again", db.execute("SELECT count(*) > 0 FROM goals").fetchone(), (True,))
 
 
 def write_foreign_objects(lake):
@@ -264,7 +327,10 @@ def main():
     check_empty(duck, check)
     duck.load(script("whole", "duckdb"))
     check_columns(duck, schema, check)
+    check_reference(duck, (folder / "tables.md").read_text(), check)
     check_numbers(duck, schema, facts, latest, analysis, check)
+    check_database_file(folder, script("whole", "duckdb"), duck, check)
+    check_first_rows(folder, script("growing", "duckdb"), folder / "whole", check)
     print(f"DuckDB done after {time.monotonic() - clock:.0f} s")
 
     spark = Spark(folder)

@@ -9,11 +9,17 @@
 //! because neither engine can read a folder without files. DuckDB finds out by itself each time the file
 //! is loaded; for Spark it must be known when the file is made. Objects of any age are read as if they had the
 //! columns of today.
+//!
+//! What DuckDB found out is kept where the views are kept, in a macro and a type, for a database file is opened again by
+//! connections that never loaded the file. A view that was empty then fails once its table has objects.
 
 mod analysis;
+mod described;
 mod latest;
 
 use std::collections::BTreeSet;
+
+pub(super) use described::VIEWS;
 
 use super::catalog::TABLES;
 use super::declare::{Kind, Table};
@@ -26,40 +32,69 @@ pub enum Dialect {
     Spark,
 }
 
-/// Statements that make the views over the lake at `out`, to be loaded at the start of a DuckDB session:
-/// `duckdb -init views.sql`.
-pub fn duckdb_views(out: &str) -> String {
+/// Statements that make the views over the lake at `out`, to be loaded into a DuckDB database, in memory or in a file:
+/// `duckdb -init views.sql`. `note`: a line on the place.
+pub fn duckdb_views(out: &str, note: Option<&str>) -> String {
+    let glob = |name: &str| format!("lp_lake() || '/{name}/**/*.parquet'");
+    let filled: Vec<String> = TABLES
+        .iter()
+        .map(|Table { name, .. }| {
+            format!("  SELECT '{name}' WHERE (SELECT count(*) FROM glob({})) > 0", glob(name))
+        })
+        .collect();
     let mut sql = format!(
         "-- Views over a lake of lp-archive. Load them with: duckdb -init views.sql\n\
-         SET VARIABLE lp_lake = '{}';\n",
-        quoted(root(out))
+         -- Kept in a database file, they work on every later connection too. Load them again when a view\n\
+         -- says that its table has got its first rows.\n\
+         {}CREATE OR REPLACE MACRO lp_lake() AS '{}';\n\n\
+         -- The tables that have objects now.\n\
+         CREATE OR REPLACE TYPE lp_filled AS ENUM (\n{}\n);\n",
+        note.map(|note| format!("-- {note}\n")).unwrap_or_default(),
+        quoted(root(out)),
+        filled.join("\n  UNION ALL\n"),
     );
     for table in TABLES {
         let name = table.name;
-        let glob = format!("getvariable('lp_lake') || '/{name}/**/*.parquet'");
-        let empty = empty(Dialect::DuckDb, table);
-        // The lake's place stays a variable, so that one line tells it.
-        let objects = format!("{empty} UNION ALL BY NAME SELECT * FROM {}", read_parquet("<lake>", name));
-        let read =
-            quoted(&objects).replace("<lake>", "' || replace(getvariable('lp_lake'), '''', '''''') || '");
+        let glob = glob(name);
+        // A plain read of one object cannot tell the bounds of a partition column (duckdb#25629).
+        let objects = format!(
+            "{} UNION ALL BY NAME SELECT * FROM {}",
+            empty(Dialect::DuckDb, table),
+            parquet_of(&glob)
+        );
         sql.push_str(&format!(
             "\n-- {name}: one row per {}\n\
-             SET VARIABLE lp_has_{name} = (SELECT count(*) > 0 FROM glob({glob}));\n\
              {}SELECT *{}\n\
-             FROM query(CASE WHEN getvariable('lp_has_{name}')\n  THEN '{read}'\n  ELSE '{}' END);\n",
+             FROM query(CASE WHEN list_contains(enum_range(NULL::lp_filled), '{name}')\n  THEN '{}'\n  ELSE '{}' END);\n",
             remark(table),
             create(Dialect::DuckDb, name),
             decoded(Dialect::DuckDb, table),
-            quoted(&empty),
+            quoted(&objects),
+            quoted(&not_filled(table, &glob)),
         ));
     }
     sql + &upon_tables(Dialect::DuckDb)
 }
 
+/// No row of the table's columns as long as there is no object, then an error. Every column is made of the
+/// error, and the error of the object's name: otherwise a filter could be found false before a file is looked for.
+fn not_filled(table: &Table, glob: &str) -> String {
+    let said = format!(
+        "{} has got its first rows since these views were made: load the SQL of lp-archive schema --ddl duckdb again. First: ",
+        table.name
+    );
+    format!(
+        "SELECT {} FROM (SELECT CAST(error('{}' || file) AS VARCHAR) AS lp_new FROM glob({glob})) AS news WHERE lp_new IS NULL",
+        select(Dialect::DuckDb, table, "lp_new"),
+        quoted(&said),
+    )
+}
+
 /// Statements that make temporary views over the lake at `out`. `present`: the tables that have objects;
-/// `None` when that is not known (then all of them are taken to have some).
-pub fn spark_views(out: &str, present: Option<&BTreeSet<String>>) -> String {
+/// `None` when that is not known (then all of them are taken to have some). `note`: a line on the place.
+pub fn spark_views(out: &str, present: Option<&BTreeSet<String>>, note: Option<&str>) -> String {
     let mut sql = "-- Views over a lake of lp-archive. Load them with: spark-sql -i views.sql\n".to_owned();
+    sql.push_str(&note.map(|note| format!("-- {note}\n")).unwrap_or_default());
     for table in TABLES {
         let name = table.name;
         sql.push_str(&format!("\n-- {name}: one row per {}\n", remark(table)));
@@ -135,16 +170,22 @@ fn stored(table: &Table) -> Vec<(&'static str, String)> {
 
 /// A query without rows that has the table's columns.
 fn empty(dialect: Dialect, table: &Table) -> String {
+    format!("SELECT {} FROM (SELECT 1) AS nothing WHERE false", select(dialect, table, "NULL"))
+}
+
+/// The table's columns, each made of one value.
+fn select(dialect: Dialect, table: &Table, value: &str) -> String {
     let text = type_name(dialect, Kind::Text);
     let mut select: Vec<String> = columns(table)
         .into_iter()
         .map(|column| {
-            format!("CAST(NULL AS {}) AS {}", type_name(dialect, column.kind), name_of(dialect, column.name))
+            let kind = type_name(dialect, column.kind);
+            format!("CAST({value} AS {kind}) AS {}", name_of(dialect, column.name))
         })
         .collect();
-    select.push(format!("CAST(NULL AS {text}) AS account_id"));
-    select.push("CAST(NULL AS DATE) AS date".into());
-    format!("SELECT {} FROM (SELECT 1) AS nothing WHERE false", select.join(", "))
+    select.push(format!("CAST({value} AS {text}) AS account_id"));
+    select.push(format!("CAST({value} AS DATE) AS date"));
+    select.join(", ")
 }
 
 /// Columns of a table's view.
@@ -197,9 +238,12 @@ fn cases(dialect: Dialect, value: &str, codes: &[(&str, &str)]) -> String {
 
 /// The table's objects as DuckDB reads them: files of all ages, partition columns typed.
 pub fn read_parquet(out: &str, table: &str) -> String {
-    let glob = format!("{out}/{table}/**/*.parquet").replace('\'', "''");
+    parquet_of(&format!("'{}'", quoted(&format!("{out}/{table}/**/*.parquet"))))
+}
+
+fn parquet_of(glob: &str) -> String {
     format!(
-        "read_parquet('{glob}', hive_partitioning = true, union_by_name = true, \
+        "read_parquet({glob}, hive_partitioning = true, union_by_name = true, \
          hive_types = {{'account_id': VARCHAR, 'date': DATE}})"
     )
 }
@@ -244,12 +288,14 @@ mod tests {
 
     #[test]
     fn views_decode_codes_beside_them() {
-        let sql = duckdb_views("it's/");
-        assert!(sql.contains("SET VARIABLE lp_lake = 'it''s';"));
+        let sql = duckdb_views("it's/", None);
+        assert!(sql.contains("CREATE OR REPLACE MACRO lp_lake() AS 'it''s';"));
         assert!(sql.contains(
             "CREATE OR REPLACE VIEW \"agent_activity\" AS\nSELECT *,\n  CASE CAST(\"type\" AS VARCHAR) WHEN '-1' THEN 'unknown'"
         ));
-        assert!(sql.contains("|| '/geo/**/*.parquet'', hive_partitioning = true"));
+        assert!(sql.contains("read_parquet(lp_lake() || ''/geo/**/*.parquet'', hive_partitioning = true"));
+        // A variable belongs to one connection, views to all.
+        assert!(!sql.to_lowercase().contains("variable"));
         assert!(sql.contains("END AS \"engagement_type_text\""));
     }
 
@@ -265,7 +311,7 @@ mod tests {
                 );
             }
         }
-        assert!(duckdb_views(".").contains(
+        assert!(duckdb_views(".", None).contains(
             "-- conversations: each once per account_id, conversation_id, as told last\n\
              CREATE OR REPLACE VIEW \"conversations_latest\" AS"
         ));
@@ -273,17 +319,14 @@ mod tests {
 
     #[test]
     fn semicolons_stand_at_the_end_of_statements_only() {
-        for sql in [duckdb_views("lake"), spark_views("lake", None)] {
+        for sql in [duckdb_views("lake", None), spark_views("lake", None, None)] {
             let statements: Vec<&str> = sql.split(';').collect();
             let (last, statements) = statements.split_last().unwrap();
             assert_eq!(*last, "\n");
             for statement in statements {
                 let mut lines = statement.lines().filter(|line| !line.is_empty() && !line.starts_with("--"));
                 let first = lines.next().unwrap_or_default();
-                assert!(
-                    first.starts_with("CREATE OR REPLACE ") || first.starts_with("SET VARIABLE "),
-                    "{first}"
-                );
+                assert!(first.starts_with("CREATE OR REPLACE "), "{first}");
             }
         }
     }
@@ -291,12 +334,12 @@ mod tests {
     #[test]
     fn a_table_without_objects_is_an_empty_view() {
         let present = BTreeSet::from(["geo".to_owned()]);
-        let sql = spark_views("lake", Some(&present));
+        let sql = spark_views("lake", Some(&present), None);
         assert_eq!(sql.matches("USING parquet").count(), 1);
         assert!(
             sql.contains("`account_id` STRING,\n  `date` DATE\n) USING parquet OPTIONS (path 'lake/geo');")
         );
         assert!(sql.contains("CAST(NULL AS ARRAY<BIGINT>) AS `user_profile_ids`"));
-        assert_eq!(spark_views("lake", None).matches("USING parquet").count(), TABLES.len());
+        assert_eq!(spark_views("lake", None, None).matches("USING parquet").count(), TABLES.len());
     }
 }
