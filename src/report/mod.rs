@@ -149,6 +149,11 @@ impl Reporter {
         summary
     }
 
+    /// Says at the end why there was nothing to do, in place of what a run finds.
+    pub fn nothing_to_do(&self, why: &'static str) {
+        self.shared.lock().summary.nothing_to_do = Some(why);
+    }
+
     /// Says what ended the run before its time, and counts it.
     pub fn run_failed(&self, fault: &Fault) {
         let mut state = self.shared.lock();
