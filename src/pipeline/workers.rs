@@ -98,7 +98,8 @@ pub fn read_part(
     let text = decode::open(payload, tools.keys, tools.limits)?;
     let mut damage = None;
     let text = Sound { text, damage: tools.salvage.then_some(&mut damage) };
-    let mut framer = Framer::new(text, *tools.limits, tools.sizes.chunk).with_buffers(tools.spare.buffers.clone());
+    let mut framer =
+        Framer::new(text, *tools.limits, tools.sizes.chunk).with_buffers(tools.spare.buffers.clone());
     let work = Work {
         origin: Origin {
             account: part.id.account.to_string(),
