@@ -205,6 +205,11 @@ impl Reporter {
 impl EventSink for Reporter {
     fn emit(&self, event: Event) {
         let mut state = self.shared.lock();
+        if let Event::Warning { message } = &event
+            && state.summary.warnings.contains(message)
+        {
+            return;
+        }
         state.summary.add(&event);
         state.summary.seconds = self.shared.started.elapsed().as_secs_f64();
         // While parts are fetched, others go on beside one that is tried again.
