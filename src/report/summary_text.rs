@@ -33,7 +33,7 @@ pub fn summary_text(summary: &Summary, out: Option<&str>, faults_told: bool) -> 
             "records",
             "quarantined: unreadable, kept under _lp_archive/quarantine",
         ),
-        (totals.salvaged, "damaged part", "damaged parts", "archived only as far as they can be read"),
+        (totals.salvaged, "damaged part", "damaged parts", "archived only as far as readable"),
         (totals.mistyped, "value", "values", "did not fit the column, kept in `extra`"),
         (totals.unknown_fields, "field", "fields", "without a column, kept in `extra`"),
         (totals.unknown_bodies, "body", "bodies", "of unknown type, kept in the table unrecognized"),

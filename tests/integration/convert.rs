@@ -138,6 +138,8 @@ fn strict_turns_what_was_noticed_into_exit_3() {
     let lenient = convert(&temporary.path().join("lenient"), &[&file], &[]).exits(0);
     let strict = convert(&temporary.path().join("strict"), &[&file], &["--strict"]).exits(3);
     assert_eq!(lenient.summary()["rows"], strict.summary()["rows"], "strict holds nothing back");
+    assert!(strict.stderr.contains("exit code 3 because of --strict alone"), "{}", strict.stderr);
+    assert!(!lenient.stderr.contains("--strict"), "{}", lenient.stderr);
 }
 
 #[test]
