@@ -1,5 +1,6 @@
 //! What `sync`, `plan`, `convert` and `demo` share: threads, keys, lake, and the signals that stop them.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
@@ -44,9 +45,33 @@ impl Workshop {
             hear_of_file_limits();
         }
         runtime.spawn(listen(stop.clone()));
-        let lake = Lake::open(out, lake, access, runtime.handle().clone())?;
-        Ok(Workshop { runtime, lake, stop })
+        match open_lake(out, lake, access, &runtime, &stop) {
+            Ok(lake) => Ok(Workshop { runtime, lake, stop }),
+            Err(fault) => {
+                if fault.kind == FaultKind::Cancelled {
+                    // The thread that still asks the store needs it until the process ends.
+                    std::mem::forget(runtime);
+                }
+                Err(fault)
+            }
+        }
     }
+}
+
+/// Opens the lake, or gives up at the wish to stop: a store that is away is asked for a minute, and nothing is
+/// written yet that would have to be cleaned up.
+fn open_lake(
+    out: &str,
+    options: LakeOptions,
+    access: Access,
+    runtime: &Runtime,
+    stop: &Stop,
+) -> Result<Lake, Fault> {
+    let (opened, open) = tokio::sync::oneshot::channel();
+    let (out, handle) = (out.to_owned(), runtime.handle().clone());
+    let work = move || drop(opened.send(Lake::open(&out, options, access, handle)));
+    std::thread::Builder::new().name("lake".into()).spawn(work).map_err(|e| machine(&e))?;
+    runtime.block_on(stop.or(open))?.map_err(|e| machine(&e))?
 }
 
 /// Unlocks the keys and says what is odd about them.
@@ -86,6 +111,10 @@ async fn listen(stop: Stop) {
     loop {
         signal().await;
         if stop.is_asked() {
+            if std::io::stderr().is_terminal() {
+                // The bar stands there without a line end.
+                eprintln!();
+            }
             std::process::exit(crate::exit::Exit::Stopped.code());
         }
         stop.ask();

@@ -101,5 +101,11 @@ pub fn conclude<T>(reporter: &Reporter, outcome: &Result<T, Fault>, strict: bool
     if let Err(fault) = outcome {
         reporter.run_failed(fault);
     }
+    let so_far = reporter.summary();
+    if Exit::of_summary(&so_far, strict) != Exit::of_summary(&so_far, false) {
+        let message = "exit code 3 because of --strict alone: fields without a column, bodies of unknown type or values \
+                       that did not fit were met, and kept";
+        reporter.emit(Event::Warning { message: message.to_owned() });
+    }
     Exit::of_summary(&reporter.finish(), strict)
 }

@@ -76,6 +76,7 @@ fn recorded(args: &StatusArgs, asked: &Asked, common: &CommonArgs) -> Result<Vec
         flags: Flags { out: args.out.clone(), ..common_flags(common) },
     })?;
     let workshop = Workshop::open(&config.out, &config.work, config.lake, Access::Read)?;
+    workshop.lake.must_exist().map_err(|fault| fault.of(&config.out))?;
     let from_ms = args.from.unwrap_or(asked.now_ms - RETENTION_MS - 48 * HOUR_MS);
     let window = Window { from_ms, to_ms: asked.proven.to_ms };
     let mut found = Vec::new();

@@ -38,8 +38,13 @@ pub fn sync(args: SyncArgs, common: CommonArgs) -> Exit {
     };
     let out = config.out.clone();
     let reporter = Arc::new(start_reporter(format!("sync to {out}"), Some(&out), &common, &config.warnings));
-    let job = Job { chosen, redo: args.redo };
-    let outcome = run_accounts(&config, &args.select, job, Access::Write, &reporter, |run| run.sync());
+    let outcome = if chosen.as_ref().is_some_and(Vec::is_empty) {
+        reporter.nothing_to_do("no batches given: nothing to do");
+        Ok(())
+    } else {
+        let job = Job { chosen, redo: args.redo };
+        run_accounts(&config, &args.select, job, Access::Write, &reporter, |run| run.sync())
+    };
     let exit = conclude(&reporter, &outcome, config.strict);
     let accounts: Vec<_> = config.accounts.iter().map(|account| account.service.account.clone()).collect();
     metrics.write(&accounts, &reporter.summary(), exit, &common)
@@ -68,16 +73,24 @@ pub fn plan(args: PlanArgs, common: CommonArgs) -> Exit {
     let reporter =
         Arc::new(start_bare_reporter("asking the service and the lake", &common, &config.warnings));
     let mut plans = Vec::new();
+    let mut streams_listed = 0;
     let outcome = run_accounts(&config, &args.select, Job::default(), Access::Read, &reporter, |run| {
         let plan = run.plan()?;
         let estimate = run.estimate(&plan)?;
-        plans.push((plan, estimate, reporter.summary().failed.is_empty()));
+        let summary = reporter.summary();
+        let before = std::mem::replace(&mut streams_listed, summary.streams_listed());
+        let listed = match streams_listed {
+            _ if summary.failed.is_empty() => Listed::Whole,
+            now if now == before => Listed::Nothing,
+            _ => Listed::InPart,
+        };
+        plans.push((plan, estimate, listed));
         Ok(())
     });
     // Ends the display, before which nothing may be printed.
     let exit = conclude(&reporter, &outcome, config.strict);
-    for (plan, estimate, listed_whole) in &plans {
-        show_plan(plan, estimate, common.json, *listed_whole);
+    for (plan, estimate, listed) in &plans {
+        show_plan(plan, estimate, common.json, *listed);
     }
     exit
 }
@@ -206,8 +219,15 @@ fn read_batches(path: &Path) -> Result<Vec<PlannedBatch>, Fault> {
         .collect()
 }
 
-/// `listed_whole`: whether every stream could be listed.
-fn show_plan(plan: &Plan, estimate: &Estimate, as_json: bool, listed_whole: bool) {
+/// How many of an account's streams could be listed.
+#[derive(Clone, Copy)]
+enum Listed {
+    Whole,
+    InPart,
+    Nothing,
+}
+
+fn show_plan(plan: &Plan, estimate: &Estimate, as_json: bool, listed: Listed) {
     let mut out = std::io::stdout().lock();
     let batches: Vec<PlannedBatch> = plan.batches.iter().map(PlannedBatch::of).collect();
     if as_json {
@@ -218,8 +238,12 @@ fn show_plan(plan: &Plan, estimate: &Estimate, as_json: bool, listed_whole: bool
     }
     let now = now_ms();
     if batches.is_empty() {
-        let what = if listed_whole { "all that is listed" } else { "what could be listed" };
-        let _ = writeln!(out, "nothing to do: {what} is archived (as of {})", format_ms(now));
+        let said = match listed {
+            Listed::Whole => "nothing to do: all that is listed is archived",
+            Listed::InPart => "nothing to do: what could be listed is archived",
+            Listed::Nothing => "nothing could be listed, so it is not known what there is to do",
+        };
+        let _ = writeln!(out, "{said} (as of {})", format_ms(now));
         return;
     }
     let parts: usize = batches.iter().map(|batch| batch.parts.len()).sum();

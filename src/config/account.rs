@@ -14,6 +14,8 @@ use crate::model::{AccountId, AuthOptions, PgpOptions, Secret, ServiceOptions, S
 
 const DOMAIN_API_URL: &str = "https://api.liveperson.net";
 
+/// What the file of `config init` has in place of an account: no account is called so.
+const PLACEHOLDER: &str = "YOUR-ACCOUNT-ID";
 const METHODS: &str = "choose one:
       oauth2  client id and secret, as the account's application installation shows them
       oauth1  consumer key, consumer secret, token and token secret of an API key (end of life in May 2026)
@@ -55,7 +57,10 @@ pub fn read_account(
 pub fn read_id(layers: &mut Layers, index: usize) -> Option<AccountId> {
     let key = numbered("account.id", index);
     let had = layers.has(&key);
-    let id = layers.read(&key, None, AccountId::to_string, |raw| AccountId::parse(&as_text(raw)?));
+    let id = layers.read(&key, None, AccountId::to_string, |raw| match as_text(raw)?.as_str() {
+        PLACEHOLDER => Err("write the number of your account here, such as \"75555851\"".to_owned()),
+        text => AccountId::parse(text),
+    });
     if id.is_none() && !had {
         let or = layers.or_variable("LP_ARCHIVE_ACCOUNT_ID");
         layers

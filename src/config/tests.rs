@@ -364,6 +364,7 @@ fn the_default_file_tells_the_truth() {
     let changed = uncommented.iter().zip(DEFAULT_FILE_TEXT.lines()).filter(|(a, b)| a != b).count();
     assert!(changed > 15, "{changed}");
     let env = [
+        ("LP_ARCHIVE_ACCOUNT_ID", "1"),
         ("LP_ARCHIVE_AUTH_METHOD", "oauth2"),
         ("LP_ARCHIVE_CLIENT_ID", "a"),
         ("LP_ARCHIVE_CLIENT_SECRET", "b"),
@@ -386,6 +387,13 @@ fn the_default_file_tells_the_truth() {
     let silent: Vec<&str> =
         spoken.iter().filter(|(_, _, said)| !said).map(|(key, _, _)| key.as_str()).collect();
     assert_eq!(silent, ["account[0].base_url", "archive.threads"]);
+}
+
+#[test]
+fn the_default_file_names_no_account_of_anybody() {
+    let site = Site::new(DEFAULT_FILE_TEXT);
+    let said = Config::load(&site.inputs(&[], Flags::default())).err().unwrap().to_string();
+    assert!(said.contains("c.toml, line 8): write the number of your account here"), "{said}");
 }
 
 #[test]

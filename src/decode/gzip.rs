@@ -64,7 +64,7 @@ impl<R: BufRead> Gzip<R> {
             }
             _ => (format!("the received bytes cannot be read: {error}"), consumed),
         };
-        let fault = Fault::new(FaultKind::Damaged, Stage::Decode, message).advise("fetch the part again");
+        let fault = Fault::new(FaultKind::Damaged, Stage::Decode, message).advise(super::FETCH_AGAIN);
         if self.outermost { fault.at(Place::Byte(at)).into_io() } else { fault.into_io() }
     }
 }

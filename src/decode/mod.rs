@@ -38,6 +38,9 @@ const BUFFER: usize = 64 * 1024;
 /// A layer's bytes while they are peeled.
 type Bytes<'k> = Box<dyn Read + Send + 'k>;
 
+/// What to do about damaged bytes, where the part comes from a service.
+pub const FETCH_AGAIN: &str = "fetch the part again";
+
 /// The JSON text of a part, streaming. It may begin with a byte order mark or blanks.
 ///
 /// # Errors
@@ -60,7 +63,7 @@ pub fn open<'k>(
         let peeled: Bytes<'k> = match layer {
             Layer::Json => return Ok(Box::new(Capped::new(whole, payload.len(), *limits))),
             Layer::Empty if depth == 0 => {
-                return Err(damaged("the file is empty").advise("fetch the part again"));
+                return Err(damaged("the file is empty").advise(FETCH_AGAIN));
             }
             Layer::Empty => return Ok(Box::new(io::empty())),
             Layer::Gzip => Box::new(Gzip::new(BufReader::with_capacity(BUFFER, whole), depth == 0)),

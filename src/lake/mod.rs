@@ -195,6 +195,26 @@ impl Lake {
         Ok(archived)
     }
 
+    /// For what makes no sense without a lake.
+    ///
+    /// # Errors
+    /// [`FaultKind::Destination`]: there is none, or the store does not tell.
+    pub fn must_exist(&self) -> Result<(), Fault> {
+        self.present().map(drop)
+    }
+
+    fn present(&self) -> Result<&Arc<Store>, Fault> {
+        let no_lake = || {
+            Fault::new(FaultKind::Destination, Stage::List, "there is no lake here")
+                .advise("check `out`: a lake has the file _lp_archive/lake.json")
+        };
+        let store = self.store.as_ref().ok_or_else(no_lake)?;
+        match store.size(layout::LAKE)? {
+            Some(_) => Ok(store),
+            None => Err(no_lake().of(store.place())),
+        }
+    }
+
     /// Names of the tables that have objects (and of other folders beside them).
     pub fn tables(&self) -> Result<std::collections::BTreeSet<String>, Fault> {
         let folders = self.store.as_ref().map_or(Ok(Vec::new()), |store| store.folders(""))?;

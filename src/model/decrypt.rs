@@ -16,7 +16,7 @@ pub trait Decrypt: Sync {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DecryptError {
     /// No held key fits. Key ids in hexadecimal.
-    #[error("no key for the message: it wants {wanted}, held are {held}")]
+    #[error("no key for the message, which is encrypted for {wanted} (keys held: {held})")]
     KeyMissing { wanted: String, held: String },
     /// The message has no integrity protection and the configuration does not accept that.
     #[error(

@@ -229,8 +229,11 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.heading())?;
-        write!(f, ": {}", self.message)?;
+        match self.kind {
+            // Nothing failed: the message says it all.
+            FaultKind::Cancelled => f.write_str(&self.message)?,
+            _ => write!(f, "{}: {}", self.heading(), self.message)?,
+        }
         if let Some(advice) = &self.advice {
             write!(f, "; {advice}")?;
         }
@@ -261,9 +264,10 @@ mod tests {
         ] {
             assert_eq!(Fault::new(kind, stage, "x").of("1/survey").to_string(), text);
         }
-        let stopped =
-            Fault::new(FaultKind::Cancelled, Stage::Commit, "by a signal").of("1/survey").advise("go on");
-        assert_eq!(stopped.to_string(), "stopped: by a signal; go on");
+        let stopped = Fault::new(FaultKind::Cancelled, Stage::Commit, "stopped by a signal")
+            .of("1/survey")
+            .advise("go on");
+        assert_eq!(stopped.to_string(), "stopped by a signal; go on");
         let back = Fault::from_io(fault.clone().into_io(), FaultKind::Internal, Stage::Parse);
         assert_eq!(back, fault);
     }

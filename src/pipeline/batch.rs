@@ -19,8 +19,11 @@ use super::redo::Redo;
 use super::staging::Staging;
 use super::workers::{PartResult, Sizes, Spare, Tools, read_part};
 use super::{Run, now_ms};
+use crate::decode::FETCH_AGAIN;
 use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome, fail_point};
-use crate::model::{Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage};
+use crate::model::{
+    AccountId, Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage,
+};
 
 /// How often a batch is done anew because others committed first.
 pub(super) const MAX_RACES: u32 = 20;
@@ -281,6 +284,17 @@ impl<'r, 'l> Try<'r, 'l> {
             );
             self.run.events.emit(Event::Warning { message });
         }
+        if let Some(named) = &result.foreign_account {
+            // What is no account id may be anything. The same words for every part: they are told once.
+            let named =
+                AccountId::parse(named).map_or("another account".to_owned(), |id| format!("account {id}"));
+            let account = &part.id.account;
+            let message = format!(
+                "every record of a part names {named}, not account {account}, under which it is archived all the \
+                 same: if {account} is wrong, archive again under the right account into another lake"
+            );
+            self.run.events.emit(Event::Warning { message });
+        }
         let own = staging.keep(shared)?;
         fail_point("kept");
         self.run.events.emit(Event::PartDone {
@@ -297,18 +311,26 @@ impl<'r, 'l> Try<'r, 'l> {
 
     /// A part that cannot be archived now: what was received of it is kept.
     fn fail(&self, part: &Part, payload: Option<&Payload>, fault: Fault) {
-        let fault = fault.of(&part.id);
+        let mut fault = fault.of(&part.id);
         if fault.kind.remedy() == Remedy::StopRun {
             self.stop_with(fault);
             return;
+        }
+        if !self.run.source.lists_all() && fault.advice.as_deref() == Some(FETCH_AGAIN) {
+            fault.advice = Some("get a sound copy of the file, or try --salvage".to_owned());
         }
         if let Some(payload) = payload
             && self.run.options.work.raw != RawPolicy::Never
             // What is to be replaced is archived: it needs no second copy.
             && self.redo.is_none()
-            && let Err(fault) = self.run.lake.store_raw(&part.id, part.scope, payload, &fault)
         {
-            self.stop_with(fault);
+            match self.run.lake.store_raw(&part.id, part.scope, payload, &fault) {
+                Ok(()) => {
+                    let advice = fault.advice.take().map(|advice| advice + "; ").unwrap_or_default();
+                    fault.advice = Some(advice + "kept under _lp_archive/raw");
+                }
+                Err(fault) => self.stop_with(fault),
+            }
         }
         self.done().failed.insert(part.id.name.clone());
         self.run.events.emit(Event::PartFailed { part: part.id.name.clone(), fault });

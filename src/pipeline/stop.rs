@@ -46,7 +46,7 @@ impl Stop {
     }
 
     fn fault() -> Fault {
-        Fault::new(FaultKind::Cancelled, Stage::Commit, "by a signal; what was finished stays")
+        Fault::new(FaultKind::Cancelled, Stage::Commit, "stopped by a signal; what was finished stays")
             .advise("run the same command again: it goes on where this one stopped")
     }
 }

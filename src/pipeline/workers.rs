@@ -82,6 +82,8 @@ pub struct PartResult {
     pub entry: PartEntry,
     pub totals: RunTotals,
     pub schema_versions: Vec<String>,
+    /// The account that the records name, where every one names another than the part's.
+    pub foreign_account: Option<String>,
 }
 
 /// Reads a part to its end.
@@ -289,6 +291,7 @@ impl Work<'_> {
         };
         let mut records_in_tables = 0;
         let mut schema_versions: Vec<String> = Vec::new();
+        let mut foreign_account = None;
         for reader in &mut readers {
             self.staging.add(reader.drain().map_err(|e| internal(&e))?)?;
             records_in_tables += reader.records();
@@ -298,6 +301,9 @@ impl Work<'_> {
             run.unknown_bodies += odd.unknown_bodies;
             run.misdated += odd.misdated;
             run.foreign_accounts += odd.foreign_accounts;
+            if foreign_account.is_none() {
+                foreign_account = reader.foreign_account().map(str::to_owned);
+            }
             schema_versions.extend(
                 versions.iter().filter(|v| !schema_versions.contains(v)).cloned().collect::<Vec<_>>(),
             );
@@ -323,7 +329,9 @@ impl Work<'_> {
             salvaged: false,
             reason: String::new(),
         };
-        Ok(PartResult { entry, totals: run, schema_versions })
+        let all_foreign = run.foreign_accounts > 0 && run.foreign_accounts == records_in_tables;
+        let foreign_account = foreign_account.filter(|_| all_foreign);
+        Ok(PartResult { entry, totals: run, schema_versions, foreign_account })
     }
 }
 

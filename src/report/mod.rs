@@ -149,6 +149,11 @@ impl Reporter {
         summary
     }
 
+    /// Says at the end why there was nothing to do, in place of what a run finds.
+    pub fn nothing_to_do(&self, why: &'static str) {
+        self.shared.lock().summary.nothing_to_do = Some(why);
+    }
+
     /// Says what ended the run before its time, and counts it.
     pub fn run_failed(&self, fault: &Fault) {
         let mut state = self.shared.lock();
@@ -200,6 +205,11 @@ impl Reporter {
 impl EventSink for Reporter {
     fn emit(&self, event: Event) {
         let mut state = self.shared.lock();
+        if let Event::Warning { message } = &event
+            && state.summary.warnings.contains(message)
+        {
+            return;
+        }
         state.summary.add(&event);
         state.summary.seconds = self.shared.started.elapsed().as_secs_f64();
         // While parts are fetched, others go on beside one that is tried again.

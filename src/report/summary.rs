@@ -80,6 +80,8 @@ pub struct Summary {
     pub failed: Vec<Failure>,
     pub warnings: Vec<String>,
     pub streams: BTreeMap<(String, Stream), StreamSummary>,
+    /// Why the run did not even look for something to do.
+    pub nothing_to_do: Option<&'static str>,
     /// Wall time of the run.
     pub seconds: f64,
 }

@@ -33,7 +33,7 @@ pub fn summary_text(summary: &Summary, out: Option<&str>, faults_told: bool) -> 
             "records",
             "quarantined: unreadable, kept under _lp_archive/quarantine",
         ),
-        (totals.salvaged, "damaged part", "damaged parts", "archived only as far as they can be read"),
+        (totals.salvaged, "damaged part", "damaged parts", "archived only as far as readable"),
         (totals.mistyped, "value", "values", "did not fit the column, kept in `extra`"),
         (totals.unknown_fields, "field", "fields", "without a column, kept in `extra`"),
         (totals.unknown_bodies, "body", "bodies", "of unknown type, kept in the table unrecognized"),
@@ -104,12 +104,15 @@ fn closing_line(summary: &Summary) -> String {
     let totals = &summary.totals;
     if totals.parts == 0 {
         let listed: u64 = summary.streams.values().map(|stream| stream.listed).sum();
-        let state = match (summary.failed.is_empty(), listed) {
-            (true, 0) => "nothing to archive".to_owned(),
-            (true, listed) => {
+        let missing: u64 = summary.streams.values().map(|stream| stream.missing).sum();
+        let state = match (summary.failed.is_empty(), listed, missing) {
+            (false, ..) => "nothing was archived".to_owned(),
+            (true, 0, _) => summary.nothing_to_do.unwrap_or("nothing to archive").to_owned(),
+            (true, listed, 0) => {
                 format!("nothing new: all {} are archived already", counted(listed, "listed part"))
             }
-            (false, _) => "nothing was archived".to_owned(),
+            // Only batches that were archived meanwhile were asked for.
+            (true, ..) => "nothing new: what was asked for is archived already".to_owned(),
         };
         return format!("{state} ({})", seconds(summary.seconds));
     }
@@ -196,6 +199,19 @@ what is in quarantine:
     fn runs_without_news() {
         let mut summary = Summary::default();
         assert_eq!(summary_text(&summary, Some("lake"), false), "nothing to archive (0.0 s)\n");
+        let asked_nothing = Summary { nothing_to_do: Some("no batches"), ..Summary::default() };
+        assert_eq!(summary_text(&asked_nothing, Some("lake"), false), "no batches (0.0 s)\n");
+        let mut others_missing = Summary::default();
+        others_missing.add(&Event::Listed {
+            account: "1".into(),
+            stream: Stream::Survey,
+            parts: 3,
+            missing: 2,
+        });
+        assert_eq!(
+            summary_text(&others_missing, Some("lake"), false),
+            "nothing new: what was asked for is archived already (0.0 s)\n"
+        );
         summary.add(&Event::Listed { account: "1".into(), stream: Stream::Survey, parts: 3, missing: 0 });
         assert_eq!(
             summary_text(&summary, Some("lake"), false),

@@ -60,8 +60,11 @@ impl Folder {
             folder.add(stream, name, &candidate)?;
         }
         if folder.parts.is_empty() && folder.entry_faults.is_empty() {
-            let message = format!("no Data Access file in it, but {}", counted(found.skipped, "other file"));
-            let unit = paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
+            let message = match found.skipped {
+                0 => "no Data Access file in it".to_owned(),
+                others => format!("no Data Access file in it, but {}", counted(others, "other file")),
+            };
+            let unit = paths.iter().map(|p| format!("\"{}\"", p.display())).collect::<Vec<_>>().join(", ");
             return Err(Fault::new(FaultKind::Config, Stage::List, message).of(unit).advise(NAME_PATTERN));
         }
         if found.skipped > 0 {
@@ -211,7 +214,7 @@ fn same_content(one: &Path, other: &Path) -> io::Result<bool> {
 
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Fault {
     Fault::new(FaultKind::Config, Stage::List, error.to_string())
-        .of(path.display())
+        .of(format!("\"{}\"", path.display()))
         .advise("check the path and its permissions")
 }
 

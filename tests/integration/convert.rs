@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::program::{
-    ACCOUNT, compare, convert, generated, gzip, kept, lake_is_tidy, ledger, listing, lp, numbers, objects,
-    samples,
+    ACCOUNT, command, compare, convert, generated, gzip, kept, lake_is_tidy, ledger, listing, lp, numbers,
+    objects, run, samples,
 };
 
 #[test]
@@ -138,6 +138,48 @@ fn strict_turns_what_was_noticed_into_exit_3() {
     let lenient = convert(&temporary.path().join("lenient"), &[&file], &[]).exits(0);
     let strict = convert(&temporary.path().join("strict"), &[&file], &["--strict"]).exits(3);
     assert_eq!(lenient.summary()["rows"], strict.summary()["rows"], "strict holds nothing back");
+    assert!(strict.stderr.contains("exit code 3 because of --strict alone"), "{}", strict.stderr);
+    assert!(!lenient.stderr.contains("--strict"), "{}", lenient.stderr);
+}
+
+#[test]
+fn an_account_that_no_record_names_is_told_once() {
+    let temporary = tempfile::tempdir().unwrap();
+    let inputs = generated(temporary.path(), "1MiB", 3);
+    for (account, warnings) in [(ACCOUNT, 0), ("abc", 1)] {
+        let lake = temporary.path().join(account);
+        let paths = [lake.to_str().unwrap(), inputs.to_str().unwrap()];
+        let summary =
+            lp(&["convert", "--json", "--account", account, "--out", paths[0], paths[1]]).exits(0).summary();
+        let told: Vec<&str> =
+            summary["warnings"].as_array().unwrap().iter().filter_map(|w| w.as_str()).collect();
+        assert_eq!(told.len(), warnings, "{told:?}");
+        for warning in told {
+            assert!(warning.contains(&format!("names account {ACCOUNT}, not account abc")), "{warning}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_file_says_where_it_is_kept_and_to_fetch_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (inputs, lake) = (temporary.path().join("in"), temporary.path().join("lake"));
+    fs::create_dir(&inputs).unwrap();
+    let bytes = gzip(&[b' '; 5000]);
+    fs::write(inputs.join("Survey.1468270800000.1468274400000.part-00000-0.gz"), &bytes[..20]).unwrap();
+    let (lake, inputs) = (lake.to_str().unwrap(), inputs.to_str().unwrap());
+    for (policy, kept) in [("failed", true), ("never", false)] {
+        let lake = format!("{lake}-{policy}");
+        let done = run(command()
+            .args(["convert", "--account", ACCOUNT, "--out", &lake, inputs])
+            .env("LP_ARCHIVE_RAW", policy))
+        .exits(3);
+        for said in [&done.stderr, &done.stdout] {
+            assert!(said.contains("get a sound copy of the file, or try --salvage"), "{said}");
+            assert!(!said.contains("fetch"), "{said}");
+            assert_eq!(said.contains("kept under _lp_archive/raw"), kept, "{said}");
+        }
+    }
 }
 
 #[test]

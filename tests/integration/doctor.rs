@@ -3,7 +3,7 @@
 use std::fs;
 
 use lp_archive::demo::generator::Encryption;
-use lp_archive::demo::service::StandInOptions;
+use lp_archive::demo::service::{FaultAct, Faults, Match, RequestKind, StandInOptions};
 use lp_archive::model::Stream;
 use serde_json::Value;
 
@@ -125,6 +125,24 @@ fn a_refused_stream_is_told_and_the_others_are_read() {
     assert_eq!(failed(&done, "listing")["stream"], "survey");
     assert!(states(&done).contains(&"part engagement: ok".to_owned()));
     assert!(!states(&done).iter().any(|state| state.starts_with("part survey")));
+}
+
+#[test]
+fn a_sign_in_that_nothing_proves_is_not_ticked() {
+    for (code, state) in [(404, "skipped"), (403, "ok")] {
+        let scene = Scene::new(StandInOptions::default(), Method::Bearer);
+        let refused = FaultAct::Status { code, retry_after: None };
+        scene.service.set_faults(Faults::none().always(Match::Any, refused));
+        let done = doctor(&scene);
+        assert_ne!(done.code, Some(0));
+        assert!(states(&done).contains(&format!("sign-in: {state}")), "{}", done.stdout);
+        assert_eq!(failed(&done, "base resource")["kind"], "forbidden");
+    }
+    // One stream that can be listed proves it.
+    let refused = FaultAct::Status { code: 404, retry_after: None };
+    let scene = Scene::new(StandInOptions::default(), Method::Bearer);
+    scene.service.set_faults(Faults::none().always(Match::Kind(RequestKind::Base), refused));
+    assert!(states(&doctor(&scene)).contains(&"sign-in: ok".to_owned()));
 }
 
 #[test]

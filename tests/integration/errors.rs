@@ -147,6 +147,9 @@ fn sign_in() {
         write(scene.folder.path(), file, "wrong-secret-4711");
         check(name, scene.folder.path(), &sync(&scene, &["--stream", "survey"]));
     }
+    let scene_without = scene(StandInOptions::default(), Method::Bearer);
+    write(scene_without.folder.path(), "token", "\n");
+    check("an empty token file", scene_without.folder.path(), &sync(&scene_without, &[]));
     for (name, seconds) in [("a clock that is behind", 7200), ("a clock that is ahead", -7200)] {
         let scene = scene(
             StandInOptions { clock_ahead_seconds: seconds, ..StandInOptions::default() },
@@ -308,6 +311,12 @@ fn files() {
         "a path that is not there",
         folder.path(),
         &in_folder(folder.path(), "convert --account 1 --out lake missing"),
+    );
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    check(
+        "a folder without files",
+        folder.path(),
+        &in_folder(folder.path(), "convert --account 1 --out lake empty"),
     );
     write(folder.path(), NAME, include_bytes!("../../fixtures/samples/web-session.json"));
     check(

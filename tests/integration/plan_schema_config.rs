@@ -5,10 +5,11 @@ use std::io::Write;
 use std::process::Stdio;
 
 use lp_archive::demo::service::StandInOptions;
+use lp_archive::model::Stream;
 use serde_json::Value;
 
 use super::program::{
-    command, compare, convert, kept, lake_is_tidy, lp, objects, python, repository, samples,
+    command, compare, convert, kept, lake_is_tidy, lp, objects, python, repository, run, samples,
 };
 use super::stand_in::{Method, Scene};
 
@@ -63,6 +64,26 @@ fn plan_tells_the_batches_and_writes_nothing() {
     compare(&scene.lake, &[&scene.inputs], &[]);
     let left = scene.run("plan", &[]).exits(0);
     assert_eq!(left.stdout.trim(), "", "nothing is left to do");
+}
+
+#[test]
+fn an_empty_plan_is_nothing_to_do_and_claims_nothing() {
+    let scene = Scene::new(StandInOptions::default(), Method::Bearer);
+    let file = scene.folder.path().join("none.jsonl");
+    fs::write(&file, "\n").unwrap();
+    let done = run(command().args(["sync", "--batches"]).arg(&file).arg("-c").arg(&scene.config)).exits(0);
+    assert!(done.stdout.starts_with("no batches given: nothing to do"), "{}", done.stdout);
+    assert!(!scene.lake.exists());
+    assert_eq!(scene.sync(&["--batches", file.to_str().unwrap()]).exits(0).summary()["parts"], 0);
+}
+
+#[test]
+fn a_plan_without_any_listing_claims_nothing() {
+    let refuses = StandInOptions { forbidden: Stream::ALL.to_vec(), ..StandInOptions::default() };
+    let scene = Scene::new(refuses, Method::Bearer);
+    let done = run(command().args(["plan", "-c"]).arg(&scene.config)).exits(3);
+    assert!(done.stdout.starts_with("nothing could be listed"), "{}", done.stdout);
+    assert!(!done.stdout.contains("is archived"), "{}", done.stdout);
 }
 
 #[test]

@@ -56,6 +56,32 @@ fn two_runs_at_once_on_s3() {
     place.is_like(&undisturbed(&inputs), "two runs at once");
 }
 
+/// The first signal ends the wait for a store that is away, which would else go on for half a minute.
+#[test]
+fn a_signal_ends_the_wait_for_a_store() {
+    let temporary = tempfile::tempdir().unwrap();
+    let inputs = small_inputs(temporary.path(), "1MiB", 74);
+    let child = command()
+        .args(["convert", "--account", "1", "--out", "s3://bucket/lake"])
+        .arg(&inputs)
+        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+        .env("AWS_ACCESS_KEY_ID", "key")
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        .env("AWS_REGION", "us-east-1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    thread::sleep(Duration::from_secs(2));
+    let sent = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(sent.elapsed() < Duration::from_secs(5), "took {:?}", sent.elapsed());
+    assert!(said.contains("error: stopped by a signal;") && !said.contains("made a mistake"), "{said}");
+}
+
 /// Kills the server while a run works, at several moments, and starts it again.
 #[test]
 fn a_store_that_goes_away_and_comes_back_loses_and_doubles_nothing() {

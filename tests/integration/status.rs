@@ -166,5 +166,10 @@ fn a_service_that_is_away_is_told() {
     assert_eq!((&survey["fault"], &survey["listed"]), (&"unavailable".into(), &Value::Null), "{survey}");
     assert_eq!(survey["hours_covered"], survey["hours"], "what was proven stays proven: {survey}");
     scene.run("status", &["--offline"]).exits(0);
-    lp(&["status", "--offline", "--out", scene.folder.path().join("none").to_str().unwrap()]).exits(0);
+    // Neither a folder that is not there nor an empty one passes for an empty lake.
+    for none in [scene.folder.path().join("none"), tempfile::tempdir().unwrap().keep()] {
+        let done = lp(&["status", "--offline", "--out", none.to_str().unwrap()]).exits(6);
+        assert!(done.stderr.contains("there is no lake here"), "{}", done.stderr);
+        assert_eq!(done.stdout, "");
+    }
 }

@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::model::Fault;
+use crate::model::{Fault, FaultKind};
 use crate::report::{counted, printable};
 
 /// How a step ended.
@@ -93,7 +93,14 @@ impl Check {
             Some(subject) => format!("{} {subject}", self.step),
             None => self.step.to_owned(),
         };
-        let mut text = format!("{mark} {:<22} {}\n", printable(&name), printable(&self.said));
+        // Only the configuration's problems come in lines of ours: a line end in a text from elsewhere is escaped.
+        let in_lines = self.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Config);
+        let said = if in_lines {
+            self.said.lines().map(printable).collect::<Vec<_>>().join("\n    ")
+        } else {
+            printable(&self.said)
+        };
+        let mut text = format!("{mark} {:<22} {said}\n", printable(&name));
         if let Some(advice) = &self.advice {
             text.push_str(&format!("    -> {}\n", printable(advice)));
         }
@@ -159,7 +166,7 @@ impl Checklist {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{FaultKind, Stage};
+    use crate::model::Stage;
 
     fn fault(kind: FaultKind) -> Fault {
         Fault::new(kind, Stage::List, "HTTP 403 from h").of("1/survey").advise("ask for it")
@@ -176,6 +183,16 @@ mod tests {
         assert_eq!(check.json()["kind"], "forbidden");
         let hostile = Check::new("part", State::Ok, "a\x1b[2Jb\nc");
         assert_eq!(hostile.text(false).lines().count(), 1, "{}", hostile.text(false));
+    }
+
+    #[test]
+    fn problems_of_the_configuration_come_line_by_line() {
+        let said = "2 problems:\n  - a\n  - \x1b[2Jb";
+        let check = Check::failed("config", Fault::new(FaultKind::Config, Stage::Configure, said));
+        assert_eq!(
+            check.text(false),
+            "✗ config                 failed to read the configuration: 2 problems:\n      - a\n      - \\u{1b}[2Jb\n"
+        );
     }
 
     #[test]

@@ -109,6 +109,7 @@ impl Steps<'_> {
     /// Sign-in, base resource and listings: the newest part of each stream, or `None` where nothing was listed.
     fn signed_steps(&mut self, account: &AccountConfig, source: &DataAccess) -> Option<Vec<Part>> {
         let method = method(&account.service.auth);
+        let mut unproven = None;
         let offered = match self.runtime.block_on(source.offered_streams()) {
             Ok(offered) => {
                 self.add(Check::new("sign-in", State::Ok, format!("{method} is accepted")));
@@ -121,28 +122,46 @@ impl Steps<'_> {
                 return None;
             }
             Err(fault) => {
-                // Whoever is told that something is forbidden or not there has been let in.
-                let known = matches!(fault.kind, FaultKind::Forbidden | FaultKind::BadListing);
-                let (state, said) =
-                    if known { (State::Ok, "is accepted") } else { (State::Skipped, "could not be told") };
-                self.add(Check::new("sign-in", state, format!("{method} {said}")));
-                self.add(Check::failed("base resource", fault));
+                unproven = Some(fault);
                 None
             }
         };
         let streams = account.service.streams.clone().or(offered).unwrap_or_else(|| Stream::ALL.to_vec());
         let mut newest = Vec::new();
         let mut any = false;
+        let mut later = Vec::new();
         for stream in streams {
-            match self.list_one(source, stream) {
+            let check = match self.list_one(source, stream) {
                 Ok((check, part)) => {
                     any = true;
                     self.list.streams_listed += 1;
-                    self.add(check.of(stream));
                     newest.extend(part);
+                    check
                 }
-                Err(fault) => self.add(Check::failed("listing", fault).of(stream)),
+                Err(fault) => Check::failed("listing", fault),
+            };
+            if unproven.is_some() {
+                later.push(check.of(stream));
+            } else {
+                self.add(check.of(stream));
             }
+        }
+        if let Some(fault) = unproven {
+            // Whoever is told that something is forbidden has been let in; whoever is told that it is not there
+            // may be talking to anyone.
+            let forbidden =
+                |fault: &Fault| fault.kind == FaultKind::Forbidden && fault.message.starts_with("HTTP 403");
+            let let_in = any
+                || forbidden(&fault)
+                || later.iter().filter_map(|check| check.fault.as_ref()).any(forbidden);
+            let (state, said) = if let_in {
+                (State::Ok, "is accepted")
+            } else {
+                (State::Skipped, "could not be checked: no answer of the service proves it")
+            };
+            self.add(Check::new("sign-in", state, format!("{method} {said}")));
+            self.add(Check::failed("base resource", fault));
+            later.into_iter().for_each(|check| self.add(check));
         }
         any.then_some(newest)
     }

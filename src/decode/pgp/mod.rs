@@ -120,7 +120,7 @@ pub(super) fn fault_of(error: DecryptError) -> Fault {
         ),
         DecryptError::Unprotected => (FaultKind::Unprotected, None),
         DecryptError::TooLarge { .. } => (FaultKind::CapExceeded, None),
-        DecryptError::Damaged(_) => (FaultKind::Damaged, Some("fetch the part again")),
+        DecryptError::Damaged(_) => (FaultKind::Damaged, Some(super::FETCH_AGAIN)),
     };
     let fault = Fault::new(kind, Stage::Decrypt, error.to_string());
     match advice {

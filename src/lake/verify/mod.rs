@@ -25,7 +25,7 @@ use super::ledger::Entry;
 use super::note::Note;
 use super::store::{Listed, Store};
 use super::{Lake, layout, lock};
-use crate::model::{AccountId, Fault, FaultKind, Stage, UtcDay};
+use crate::model::{AccountId, Fault, UtcDay};
 
 use compare::{Expected, Known};
 
@@ -117,14 +117,7 @@ impl Lake {
         options: &VerifyOptions,
         stop: &(dyn Fn() -> Result<(), Fault> + Sync),
     ) -> Result<Verified, Fault> {
-        let no_lake = || {
-            Fault::new(FaultKind::Destination, Stage::List, "there is no lake here")
-                .advise("check `out`: a lake has the file _lp_archive/lake.json")
-        };
-        let store = self.store.as_ref().ok_or_else(no_lake)?;
-        if store.size(layout::LAKE)?.is_none() {
-            return Err(no_lake().of(store.place()));
-        }
+        let store = self.present()?;
         let mut verified = Verified::default();
         let pending = pending(store, options)?;
         verified.pending = pending.0;

@@ -48,15 +48,14 @@ impl Bearer {
 
 fn read(file: &Path) -> Result<Arc<str>, Fault> {
     let refuse = |why: String| {
-        Fault::new(FaultKind::Config, Stage::SignIn, why)
-            .of(format!("with token_file {}", file.display()))
+        Fault::new(FaultKind::Config, Stage::SignIn, format!("token_file \"{}\" {why}", file.display()))
             .advise("write the bare token to the file")
     };
-    let text = std::fs::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
+    let text = std::fs::read_to_string(file).map_err(|error| refuse(format!("cannot be read: {error}")))?;
     match text.trim() {
-        "" => Err(refuse("the file is empty".to_owned())),
+        "" => Err(refuse("is empty".to_owned())),
         token if token.bytes().all(|b| b.is_ascii_graphic()) => Ok(Arc::from(token)),
-        _ => Err(refuse("the file holds more than one word".to_owned())),
+        _ => Err(refuse("holds more than one word".to_owned())),
     }
 }
 

@@ -80,6 +80,8 @@ pub struct Reader {
     /// Rows of each table before the current record.
     marks: Vec<usize>,
     versions: Vec<String>,
+    /// Another account that a record named first.
+    foreign_account: Option<String>,
     records: u64,
     max_depth: usize,
 }
@@ -122,6 +124,7 @@ impl Reader {
             untold: Vec::new(),
             first_row: None,
             versions: Vec::new(),
+            foreign_account: None,
             records: 0,
             max_depth,
             origin,
@@ -135,6 +138,7 @@ impl Reader {
         self.origin = origin;
         self.notes = Notes::default();
         self.versions.clear();
+        self.foreign_account = None;
         self.records = 0;
     }
 
@@ -208,6 +212,11 @@ impl Reader {
         (self.notes.oddities, &self.versions)
     }
 
+    /// The first account other than the part's that a record named.
+    pub fn foreign_account(&self) -> Option<&str> {
+        self.foreign_account.as_deref()
+    }
+
     fn wrong_type(&self, head: &Head) -> Option<String> {
         let wanted = self.origin.stream.data_type();
         let found = head.data_type.as_deref()?;
@@ -235,6 +244,7 @@ impl Reader {
             let mut raw = String::new();
             write_text(&account, &mut raw);
             self.notes.above.add("$.metaData.accountId".into(), raw.as_bytes());
+            self.foreign_account.get_or_insert(account);
         }
         self.web_session_row();
         self.untold_rows();
