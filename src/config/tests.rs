@@ -61,7 +61,7 @@ fn flags_beat_environment_beats_file_beats_default() {
         let (effective, config) = Config::explain(&site.inputs(env, flags));
         let config = config.ok().unwrap();
         assert_eq!(config.work.memory_bytes, bytes);
-        assert_eq!(config.lake.buffer_bytes as u64, (bytes - (48 << 20)) / 8 * 3);
+        assert_eq!(config.lake.buffer_bytes as u64, (bytes - (64 << 20)) / 8 * 3);
         let shown = |key: &str| effective.iter().find(|e| e.key == key).unwrap().origin.to_string();
         assert_eq!(shown("archive.memory"), origin);
         assert_eq!(shown("archive.batch_bytes"), "default");
