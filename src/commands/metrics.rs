@@ -14,8 +14,7 @@ use tempfile::NamedTempFile;
 use crate::cli::CommonArgs;
 use crate::exit::Exit;
 use crate::model::{AccountId, Fault, FaultKind, Stage};
-use crate::pipeline::RETENTION_MS;
-use crate::pipeline::now_ms;
+use crate::pipeline::{RETENTION_MS, now_ms};
 use crate::report::{LastKnown, MetricsRun, Summary, metrics_text};
 
 /// Where the metrics of a run go, if they are wanted.

@@ -13,8 +13,7 @@ use crate::config::{Config, Environment, Flags, Inputs};
 use crate::exit::Exit;
 use crate::lake::Access;
 use crate::model::{Fault, Stream, Window, counted, format_ms};
-use crate::pipeline::now_ms;
-use crate::pipeline::{Gap, RETENTION_MS, StreamStatus, Unarchived, recorded_status};
+use crate::pipeline::{Gap, RETENTION_MS, StreamStatus, Unarchived, now_ms, recorded_status};
 use crate::report::printable;
 
 const HOUR_MS: i64 = 3_600_000;

@@ -15,8 +15,7 @@ use crate::decode::Keyring;
 use crate::exit::Exit;
 use crate::lake::Access;
 use crate::model::{Fault, FaultKind, Stage, UtcDay, Wanted, Window, counted, format_ms};
-use crate::pipeline::now_ms;
-use crate::pipeline::{Estimate, Plan, PlannedBatch, Run, RunOptions};
+use crate::pipeline::{Estimate, Plan, PlannedBatch, Run, RunOptions, now_ms};
 use crate::report::{Reporter, Summary, bytes_text};
 use crate::source::DataAccess;
 

@@ -240,19 +240,9 @@ impl<'a> Cursor<'a> {
         true
     }
 
-    /// Consumes exactly these bytes, or nothing.
-    #[inline]
-    pub fn eat<const N: usize>(&mut self, bytes: &[u8; N]) -> bool {
-        let found = self.text.get(self.at..).and_then(<[u8]>::first_chunk::<N>) == Some(bytes);
-        if found {
-            self.at += N;
-        }
-        found
-    }
-
     /// Consumes exactly this text, or nothing.
     #[inline]
-    pub fn eat_all(&mut self, text: &[u8]) -> bool {
+    pub fn eat(&mut self, text: &[u8]) -> bool {
         let found = self.text.get(self.at..).is_some_and(|rest| rest.starts_with(text));
         if found {
             self.at += text.len();

@@ -139,13 +139,7 @@ impl<'a> Doc<'a> {
     /// Passes the opening of an array in its union, if it is written plainly; else nothing.
     #[inline]
     pub(super) fn plain_array(&mut self) -> bool {
-        let opening = || {
-            let (text, rest) = self.plain()?;
-            let rest = without_blank(rest.strip_prefix(b"{\"array\":")?).strip_prefix(b"[")?;
-            Some(text.len() - rest.len())
-        };
-        let behind = opening();
-        behind.inspect(|behind| self.cursor.go_to(*behind)).is_some()
+        self.pass(|rest| without_blank(rest.strip_prefix(b"{\"array\":")?).strip_prefix(b"["))
     }
 
     /// Passes the opening of a record's wrapper and of the record in it, if they are written plainly; else
@@ -163,26 +157,27 @@ impl<'a> Doc<'a> {
     /// Passes the opening brace of a record that begins with this field, if it is written plainly; else nothing.
     #[inline]
     pub fn plain_record(&mut self, field: &str) -> bool {
-        let opening = || {
-            let (text, rest) = self.plain()?;
+        self.pass(|rest| {
             let inside = rest.strip_prefix(b"{")?;
             inside.strip_prefix(b"\"")?.strip_prefix(field.as_bytes())?.strip_prefix(b"\":")?;
-            Some(text.len() - inside.len())
-        };
-        let inside = opening();
-        inside.inspect(|inside| self.cursor.go_to(*inside)).is_some()
+            Some(inside)
+        })
     }
 
     /// Passes `null`, if a comma or a closing bracket follows at once; else nothing.
     #[inline]
     pub fn plain_null(&mut self) -> bool {
-        let null = || {
-            let (text, rest) = self.plain()?;
+        self.pass(|rest| {
             let rest = rest.strip_prefix(b"null")?;
-            matches!(rest.first()?, b',' | b'}' | b']').then_some(text.len() - rest.len())
-        };
-        let behind = null();
-        behind.inspect(|behind| self.cursor.go_to(*behind)).is_some()
+            matches!(rest.first()?, b',' | b'}' | b']').then_some(rest)
+        })
+    }
+
+    /// Goes on to what `behind` leaves of the text; nothing is passed where it gives none.
+    #[inline]
+    fn pass(&mut self, behind: impl FnOnce(&'a [u8]) -> Option<&'a [u8]>) -> bool {
+        let place = self.plain().and_then(|(text, rest)| Some(text.len() - behind(rest)?.len()));
+        place.inspect(|place| self.cursor.go_to(*place)).is_some()
     }
 
     /// The whole text and what is left of it, unless something in it is encrypted.

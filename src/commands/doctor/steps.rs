@@ -17,8 +17,7 @@ use crate::lake::Lake;
 use crate::model::{
     AuthOptions, Fault, FaultKind, Part, RetryOptions, SilentSink, Stage, Stream, Wanted, Window, format_ms,
 };
-use crate::pipeline::inspect;
-use crate::pipeline::now_ms;
+use crate::pipeline::{inspect, now_ms};
 use crate::report::{bytes_text, counted};
 use crate::source::{DataAccess, Probe, Source};
 

@@ -70,7 +70,7 @@ impl Reader {
         let start = doc.cursor.at();
         if !doc.is_encrypted()
             && !self.known_header.text.is_empty()
-            && doc.cursor.eat_all(&self.known_header.text)
+            && doc.cursor.eat(&self.known_header.text)
         {
             self.header = self.known_header.header.clone();
             self.first_header.get_or_insert_with(|| self.header.clone());
