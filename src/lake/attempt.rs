@@ -76,6 +76,15 @@ impl Attempt {
         ObjectSet { id: self.objects.new_set(), objects: self.objects.clone() }
     }
 
+    /// Encodes the rows that wait, if the lake holds many, before others want the room: encoded they take a tenth. No
+    /// more rows may come.
+    ///
+    /// # Errors
+    /// As of [`ObjectSet::append`].
+    pub fn make_room(&self) -> Result<(), Fault> {
+        self.objects.make_room()
+    }
+
     /// Makes the rows of these sets count, and with them the draft's parts. Objects of sets not given here
     /// are removed.
     ///

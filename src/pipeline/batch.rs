@@ -28,46 +28,11 @@ use crate::model::{
 /// How often a batch is done anew because others committed first.
 pub(super) const MAX_RACES: u32 = 20;
 
-/// Does a batch, in as many attempts as its size asks for. `number`: of the next ledger entry; gives the one
-/// after the last that was made.
-///
-/// # Errors
-/// What stops the run, or this batch; parts that fail alone are events.
-pub fn run_batch(run: &Run<'_>, batch: &Batch, mut number: u32) -> Result<u32, Fault> {
-    let mut left = batch.parts.clone();
-    let mut races = 0;
-    while !left.is_empty() {
-        run.stop.check()?;
-        let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
-        let tried = Try::new(run, batch, attempt, None).go(&left)?;
-        match tried {
-            Tried::Done { rest, committed } => {
-                left = rest;
-                // A number that is passed over would let another run commit the same parts under it.
-                number += u32::from(committed);
-            }
-            Tried::Left => break,
-            Tried::LostRace { failed } => {
-                races += 1;
-                if races > MAX_RACES {
-                    return Err(Fault::new(
-                        FaultKind::Unavailable,
-                        Stage::Commit,
-                        "other runs keep committing first",
-                    )
-                    .of(label(batch))
-                    .advise("let one run at a time write to a lake"));
-                }
-                let archived = run.lake.archived(&batch.account, batch.stream, batch.day, batch.day)?;
-                // What failed was told, and would fail again: the next run tries it.
-                left.retain(|part| {
-                    !archived.parts.contains(&part.id.name) && !failed.contains(&part.id.name)
-                });
-                number = archived.next_number(batch.day);
-            }
-        }
-    }
-    Ok(number)
+/// A batch that lost its race too often.
+pub(super) fn too_many_races(batch: &Batch) -> Fault {
+    Fault::new(FaultKind::Unavailable, Stage::Commit, "other runs keep committing first")
+        .of(label(batch))
+        .advise("let one run at a time write to a lake")
 }
 
 /// `75555851/survey/2026-11-20`.
@@ -75,13 +40,31 @@ pub(super) fn label(batch: &Batch) -> String {
     format!("{}/{}/{}", batch.account, batch.stream, batch.day)
 }
 
+/// What became of a commit.
 pub(super) enum Tried {
-    /// Committed (or nothing was sound); these parts did not fit in any more.
-    Done { rest: Vec<Part>, committed: bool },
-    /// A redo whose parts could not all be read again: nothing was replaced.
-    Left,
+    Committed,
     /// Nothing was committed; these parts failed on their own.
-    LostRace { failed: HashSet<String> },
+    LostRace {
+        failed: HashSet<String>,
+    },
+}
+
+/// Parts that were read.
+pub(super) struct ReadParts<'r, 'l> {
+    /// `None`: nothing is to be committed. No part was sound, or not all of those that are to replace others.
+    pub ready: Option<Ready<'r, 'l>>,
+    /// Parts that did not fit in any more.
+    pub rest: Vec<Part>,
+}
+
+/// What was read, to be committed.
+pub(super) struct Ready<'r, 'l> {
+    run: &'r Run<'l>,
+    batch: &'r Batch,
+    attempt: Attempt,
+    sets: Vec<ObjectSet>,
+    draft: EntryDraft,
+    failed: HashSet<String>,
 }
 
 pub(super) struct Try<'r, 'l> {
@@ -116,19 +99,25 @@ impl<'r, 'l> Try<'r, 'l> {
         Try { run, batch, attempt, redo, spare: Spare::default(), done: Mutex::default() }
     }
 
-    /// Reads and commits, and notes meanwhile what is being read: should the process die, the next run tries
-    /// these parts last.
-    pub fn go(self, parts: &[Part]) -> Result<Tried, Fault> {
+    /// Reads parts, as many as make a batch, and notes meanwhile what is being read: should the process die
+    /// before they are committed, the next run tries these parts last.
+    ///
+    /// # Errors
+    /// What stops the run, or this batch; parts that fail alone are events.
+    pub fn read(self, parts: &[Part]) -> Result<ReadParts<'r, 'l>, Fault> {
         let (run, account) = (self.run, &self.batch.account);
         let token = self.attempt.token().to_owned();
         run.lake.mark_reading(&self.attempt, account, parts.iter().map(|part| part.id.name.as_str()))?;
-        let tried = self.read_and_commit(parts);
+        let read = self.read_marked(parts);
+        if read.as_ref().is_ok_and(|read| read.ready.is_some()) {
+            return read;
+        }
         let unmarked = run.lake.unmark_reading(account, &token);
         // What was done is done; a marker that stays costs its parts their place in the order only.
-        tried.inspect(|_| drop(unmarked))
+        read.inspect(|_| drop(unmarked))
     }
 
-    fn read_and_commit(self, parts: &[Part]) -> Result<Tried, Fault> {
+    fn read_marked(self, parts: &[Part]) -> Result<ReadParts<'r, 'l>, Fault> {
         let shared = self.attempt.object_set();
         let taken = self.receive(parts, &shared);
         let Try { run, batch, attempt, redo, done, .. } = self;
@@ -140,10 +129,14 @@ impl<'r, 'l> Try<'r, 'l> {
             let _ = attempt.abandon(done.sets);
             return Err(fault);
         }
+        if let Err(fault) = attempt.make_room() {
+            let _ = attempt.abandon(done.sets);
+            return Err(fault);
+        }
         let rest = parts.get(taken..).unwrap_or_default().to_vec();
         if done.parts.is_empty() || redo.is_some() && done.parts.len() < parts.len() {
             attempt.abandon(done.sets)?;
-            return Ok(if redo.is_some() { Tried::Left } else { Tried::Done { rest, committed: false } });
+            return Ok(ReadParts { ready: None, rest });
         }
         done.parts.sort_by(|a, b| (a.entry.scope, &a.entry.name).cmp(&(b.entry.scope, &b.entry.name)));
         let mut totals = RunTotals::default();
@@ -155,23 +148,12 @@ impl<'r, 'l> Try<'r, 'l> {
         let draft = EntryDraft {
             parts: done.parts.into_iter().map(|part| part.entry).collect(),
             schema_versions,
-            totals: totals.clone(),
+            totals,
             created_ms: now_ms(),
             replaces: redo.map(|redo| redo.replaces.clone()).unwrap_or_default(),
         };
-        match attempt.commit(done.sets, draft)? {
-            Outcome::LostRace => Ok(Tried::LostRace { failed: done.failed }),
-            Outcome::Committed { objects, bytes_written, rows } => {
-                totals = RunTotals { objects, bytes_written, rows, ..totals };
-                run.events.emit(Event::BatchCommitted {
-                    account: batch.account.to_string(),
-                    stream: batch.stream,
-                    day: batch.day.to_string(),
-                    totals,
-                });
-                Ok(Tried::Done { rest, committed: true })
-            }
-        }
+        let ready = Ready { run, batch, attempt, sets: done.sets, draft, failed: done.failed };
+        Ok(ReadParts { ready: Some(ready), rest })
     }
 
     /// Fetches and reads parts until the batch is large enough; the number of parts that were taken.
@@ -190,7 +172,7 @@ impl<'r, 'l> Try<'r, 'l> {
         rayon::in_place_scope(|scope| {
             while let Ok(Some(next)) = self.run.runtime.block_on(self.run.stop.or(receiver.recv())) {
                 match next {
-                    Ok(received) => scope.spawn(move |_| self.read(&received, shared)),
+                    Ok(received) => scope.spawn(move |_| self.one(&received, shared)),
                     Err((part, fault)) => self.fail(&part, None, fault),
                 }
                 if self.is_fatal() {
@@ -212,7 +194,7 @@ impl<'r, 'l> Try<'r, 'l> {
         }
     }
 
-    fn read(&self, received: &Received, shared: &ObjectSet) {
+    fn one(&self, received: &Received, shared: &ObjectSet) {
         if self.run.stop.is_asked() || self.is_fatal() {
             return;
         }
@@ -353,6 +335,31 @@ impl<'r, 'l> Try<'r, 'l> {
 fn caught<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(super::staging::internal(&"reading it failed unexpectedly")))
+}
+
+impl Ready<'_, '_> {
+    /// Makes the rows count.
+    ///
+    /// # Errors
+    /// What stops the run, or this batch: then nothing counts.
+    pub fn commit(self) -> Result<Tried, Fault> {
+        let Ready { run, batch, attempt, sets, draft, failed } = self;
+        let token = attempt.token().to_owned();
+        let totals = draft.totals.clone();
+        let outcome = attempt.commit(sets, draft);
+        let unmarked = run.lake.unmark_reading(&batch.account, &token);
+        let outcome = outcome.inspect(|_| drop(unmarked))?;
+        let Outcome::Committed { objects, bytes_written, rows } = outcome else {
+            return Ok(Tried::LostRace { failed });
+        };
+        run.events.emit(Event::BatchCommitted {
+            account: batch.account.to_string(),
+            stream: batch.stream,
+            day: batch.day.to_string(),
+            totals: RunTotals { objects, bytes_written, rows, ..totals },
+        });
+        Ok(Tried::Committed)
+    }
 }
 
 struct Fetch {

@@ -1,4 +1,5 @@
-//! Attempts that fail, lose a race, or are cut by size: each part is archived once, under numbers without gaps.
+//! Attempts that fail, lose a race, or are cut by size, one after the other or while others are committed: each part is
+//! archived once, under numbers without gaps.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,20 +11,27 @@ use super::super::{RunOptions, Stop};
 use super::*;
 use crate::decode::Keyring;
 use crate::lake::{Access, Lake};
-use crate::model::{
-    AccountId, DecodeLimits, EventSink, LakeOptions, Stream, UtcDay, Wanted, Window, WorkOptions,
-};
+use crate::model::{AccountId, DecodeLimits, EventSink, LakeOptions, Stream, Wanted, Window, WorkOptions};
 use crate::source::{Folder, Listing, Source};
 
 const START: i64 = 1_699_999_200_000;
 
+const DAY: i64 = 86_400_000;
+
+/// Ten parts a day.
+fn start(number: u32) -> i64 {
+    START + DAY * i64::from(number / 10)
+}
+
 fn part_name(number: u32) -> String {
-    format!("Survey.{START}.{}.part-{number:05}-0", START + 3_600_000)
+    let start = start(number);
+    format!("Survey.{start}.{}.part-{number:05}-0", start + 3_600_000)
 }
 
 fn survey(id: u32) -> String {
+    let start = start(id);
     format!(
-        r#"{{"metaData":{{"startTime":{START}}},"recordCollection":[{{"body":{{"surveys":[{{"id":{id}}}]}}}}]}}"#
+        r#"{{"metaData":{{"startTime":{start}}},"recordCollection":[{{"body":{{"surveys":[{{"id":{id}}}]}}}}]}}"#
     )
 }
 
@@ -116,22 +124,21 @@ fn run(
     failed.0.lock().unwrap().clone()
 }
 
-/// Parts by the entry that names them, and the objects that are there.
-fn archived(folder: &Path) -> (BTreeMap<String, Vec<String>>, usize) {
-    let day = UtcDay::of_ms(START).to_string();
-    let ledger = folder.join("lake/_lp_archive/ledger/v1/7/survey").join(day);
+/// Parts by day and number of the entry that names them, and the objects that are there.
+fn archived(folder: &Path) -> (BTreeMap<(String, String), Vec<String>>, usize) {
+    let name = |file: &fs::DirEntry| file.file_name().to_string_lossy().into_owned();
+    let below = |path: &Path| fs::read_dir(path).unwrap().map(Result::unwrap).collect::<Vec<_>>();
     let mut entries = BTreeMap::new();
-    for file in fs::read_dir(ledger).unwrap() {
-        let file = file.unwrap();
-        let entry: serde_json::Value = serde_json::from_slice(&fs::read(file.path()).unwrap()).unwrap();
-        let names = entry["parts"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap().to_owned());
-        entries.insert(file.file_name().to_string_lossy().into_owned(), names.collect());
+    for day in below(&folder.join("lake/_lp_archive/ledger/v1/7/survey")) {
+        for file in below(&day.path()) {
+            let entry: serde_json::Value = serde_json::from_slice(&fs::read(file.path()).unwrap()).unwrap();
+            let parts = entry["parts"].as_array().unwrap().iter();
+            let names = parts.map(|part| part["name"].as_str().unwrap().to_owned()).collect();
+            entries.insert((name(&day), name(&file)), names);
+        }
     }
-    let objects = fs::read_dir(folder.join("lake/surveys/account_id=7"))
-        .unwrap()
-        .flat_map(|day| fs::read_dir(day.unwrap().path()).unwrap())
-        .count();
-    (entries, objects)
+    let days = below(&folder.join("lake/surveys/account_id=7"));
+    (entries, days.iter().map(|day| below(&day.path()).len()).sum())
 }
 
 fn files(folder: &Path, damaged: &[u32], sound: &[u32]) -> std::path::PathBuf {
@@ -152,7 +159,7 @@ fn an_attempt_without_a_sound_part_uses_up_no_number() {
     let files = files(folder.path(), &[0], &[1, 2]);
     assert_eq!(run(folder.path(), &files, 1, None).len(), 1);
     let (entries, objects) = archived(folder.path());
-    let numbers: Vec<_> = entries.keys().map(String::as_str).collect();
+    let numbers: Vec<_> = entries.keys().map(|(_, number)| number.as_str()).collect();
     assert_eq!((numbers, objects), (vec!["r1.json", "r2.json"], 2));
 }
 
@@ -168,4 +175,35 @@ fn whoever_loses_the_race_archives_nothing_twice_and_tells_a_failure_once() {
     let (entries, objects) = archived(folder.path());
     let parts: Vec<&String> = entries.values().flatten().collect();
     assert_eq!((parts.len(), objects), (3, 3), "{entries:?}");
+}
+
+#[test]
+fn days_that_are_read_while_others_are_committed_are_archived_once() {
+    let parts: Vec<u32> = (0..7).flat_map(|day| [day * 10, day * 10 + 1, day * 10 + 2]).collect();
+    // Alone, and behind another run that commits first: whole days, and part after part.
+    for (ours, others) in [(1 << 30, None), (1, None), (1 << 30, Some(1)), (1, Some(1 << 30)), (1, Some(1))] {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path(), &[3, 33, 63], &parts);
+        let other = (folder.path().to_path_buf(), files.clone());
+        let meanwhile = others.map(|bytes| -> Box<dyn FnOnce() + Send> {
+            Box::new(move || drop(run(&other.0, &other.1, bytes, None)))
+        });
+        let mut failed = run(folder.path(), &files, ours, meanwhile);
+        failed.sort();
+        failed.dedup();
+        assert_eq!(failed.len(), 3, "{failed:?}");
+        let (entries, objects) = archived(folder.path());
+        let mut archived: Vec<&String> = entries.values().flatten().collect();
+        archived.sort();
+        let mut wanted: Vec<String> = parts.iter().map(|number| part_name(*number)).collect();
+        wanted.sort();
+        assert!(archived.into_iter().eq(&wanted), "{ours} {others:?}: {entries:?}");
+        assert_eq!(objects, entries.len(), "{ours} {others:?}");
+        let mut last: Option<(&String, usize)> = None;
+        for (day, number) in entries.keys() {
+            let expected = last.filter(|(other, _)| *other == day).map_or(1, |(_, number)| number + 1);
+            assert_eq!(*number, format!("r{expected}.json"), "{day} {ours} {others:?}");
+            last = Some((day, expected));
+        }
+    }
 }

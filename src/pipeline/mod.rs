@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! recover what died runs left -> list each stream -> read the ledger -> plan: what it lacks, oldest first
-//!    -> for each batch: fetch | decode -> frame -> rows -> objects | ledger entry     (batch, workers)
+//!    -> for each batch: fetch | decode -> frame -> rows -> objects | ledger entry     (batch, workers, committing)
 //!    -> record of the run, so that coverage can be proven
 //! ```
 //! Data travels one way. tokio ends at the network's edge; the work is done by rayon on bytes in memory;
@@ -11,6 +11,7 @@
 
 mod batch;
 mod budget;
+mod committing;
 mod coverage;
 mod estimate;
 pub mod fuzzing;
@@ -38,6 +39,7 @@ use crate::model::{
 };
 use crate::source::{Listing, Source};
 
+use committing::{Line, Numbers};
 use record::{Listed, Noted, Times};
 use redo::Redo;
 
@@ -139,25 +141,24 @@ impl Run<'_> {
 
     /// Does what was planned.
     fn archive(&self, plan: &Plan) -> Result<(), Fault> {
-        let mut numbers: HashMap<(Stream, UtcDay), u32> = HashMap::new();
-        let next = |numbers: &HashMap<(Stream, UtcDay), u32>, batch: &Batch| {
-            let archived = plan.archived.get(&batch.stream);
-            let known = archived.map_or(1, |archived| archived.next_number(batch.day));
-            numbers.get(&(batch.stream, batch.day)).copied().unwrap_or(known)
+        let redone = plan.redos.iter().map(|redo| &redo.batch);
+        let day = |batch: &Batch| {
+            let archived = plan.archived.get(&batch.stream)?;
+            Some(((batch.stream, batch.day), archived.next_number(batch.day)))
         };
+        let mut numbers: Numbers = redone.chain(&plan.batches).filter_map(day).collect();
         for redo in &plan.redos {
-            let number = next(&numbers, &redo.batch);
-            if let Some(number) = self.one_batch(&redo.batch, || redo::run_redo(self, redo, number))? {
-                numbers.insert((redo.batch.stream, redo.batch.day), number);
+            let batch = &redo.batch;
+            self.stop.check()?;
+            self.batch_started(batch);
+            let number = numbers.entry((batch.stream, batch.day)).or_insert(1);
+            match redo::run_redo(self, redo, *number) {
+                Ok(next) => *number = next,
+                Err(fault) => self.batch_failed(batch, fault)?,
             }
         }
-        for batch in &plan.batches {
-            let number = next(&numbers, batch);
-            if let Some(number) = self.one_batch(batch, || batch::run_batch(self, batch, number))? {
-                // A day has several batches when some of its parts are suspects.
-                numbers.insert((batch.stream, batch.day), number);
-            }
-        }
+        let suspect = |part: &Part| plan.suspects.deaths.contains_key(&part.id.name);
+        Line::new(self, &plan.batches, numbers, suspect).archive()?;
         self.clear_suspects(plan)
     }
 
@@ -336,31 +337,30 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Does one batch; what costs only this batch is an event, and gives `None`.
-    fn one_batch<T>(
-        &self,
-        batch: &Batch,
-        work: impl FnOnce() -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
-        self.stop.check()?;
+    fn batch_started(&self, batch: &Batch) {
         self.events.emit(Event::BatchStarted {
             account: batch.account.to_string(),
             stream: batch.stream,
             day: batch.day.to_string(),
             parts: batch.parts.len() as u64,
         });
-        match work() {
-            Err(fault) if fault.kind.remedy() != Remedy::StopRun => {
-                self.events.emit(Event::BatchFailed {
-                    account: batch.account.to_string(),
-                    stream: batch.stream,
-                    day: batch.day.to_string(),
-                    fault,
-                });
-                Ok(None)
-            }
-            done => done.map(Some),
+    }
+
+    /// What costs only this batch is an event.
+    ///
+    /// # Errors
+    /// What stops the run.
+    fn batch_failed(&self, batch: &Batch, fault: Fault) -> Result<(), Fault> {
+        if fault.kind.remedy() == Remedy::StopRun {
+            return Err(fault);
         }
+        self.events.emit(Event::BatchFailed {
+            account: batch.account.to_string(),
+            stream: batch.stream,
+            day: batch.day.to_string(),
+            fault,
+        });
+        Ok(())
     }
 
     /// Waits for the network, or for the wish to stop.

@@ -10,7 +10,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Run;
-use super::batch::{MAX_RACES, Tried, Try, label};
+use super::batch::{MAX_RACES, Tried, Try, label, too_many_races};
 use crate::lake::{Committed, PartEntry};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Scope, Stage};
 
@@ -119,17 +119,17 @@ pub(super) fn run_redo(run: &Run<'_>, redo: &Redo, mut number: u32) -> Result<u3
     for _ in 0..MAX_RACES {
         run.stop.check()?;
         let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
-        match Try::new(run, batch, attempt, Some(redo)).go(&batch.parts)? {
-            Tried::Done { .. } => return Ok(number + 1),
-            Tried::Left => {
-                let message = format!(
-                    "{}: {} left as archived before: not every part could be read again",
-                    label(batch),
-                    names(&redo.replaces)
-                );
-                run.events.emit(Event::Warning { message });
-                return Ok(number);
-            }
+        let Some(ready) = Try::new(run, batch, attempt, Some(redo)).read(&batch.parts)?.ready else {
+            let message = format!(
+                "{}: {} left as archived before: not every part could be read again",
+                label(batch),
+                names(&redo.replaces)
+            );
+            run.events.emit(Event::Warning { message });
+            return Ok(number);
+        };
+        match ready.commit()? {
+            Tried::Committed => return Ok(number + 1),
             Tried::LostRace { .. } => {
                 let committed = run.lake.committed(&batch.account, batch.stream, batch.day, batch.day)?;
                 let still: BTreeSet<u32> = committed.iter().map(|entry| entry.number).collect();
@@ -143,9 +143,7 @@ pub(super) fn run_redo(run: &Run<'_>, redo: &Redo, mut number: u32) -> Result<u3
             }
         }
     }
-    Err(Fault::new(FaultKind::Unavailable, Stage::Commit, "other runs keep committing first")
-        .of(label(batch))
-        .advise("let one run at a time write to a lake"))
+    Err(too_many_races(batch))
 }
 
 /// `r1, r3`

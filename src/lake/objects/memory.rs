@@ -18,8 +18,7 @@ impl Objects {
             if self.waiting.load(Ordering::Relaxed) > limit / 4 && self.place_waiting()? {
                 continue;
             }
-            let open: Vec<Arc<Object>> =
-                lock(&self.registry).open.values().map(|(object, _)| object.clone()).collect();
+            let open = self.open_objects();
             let weight = |object: &Arc<Object>| {
                 let state = object.state.try_lock().ok()?;
                 (state.phase == Phase::Open).then(|| state.pending_bytes + state.encoded())
@@ -34,6 +33,18 @@ impl Objects {
             }
         }
         Ok(())
+    }
+
+    /// Seals all objects if much is held.
+    pub fn make_room(&self) -> Result<(), Fault> {
+        if self.held.load(Ordering::Relaxed) <= self.options.buffer_bytes / 4 {
+            return Ok(());
+        }
+        self.open_objects().iter().try_for_each(|object| self.seal(object))
+    }
+
+    fn open_objects(&self) -> Vec<Arc<Object>> {
+        lock(&self.registry).open.values().map(|(object, _)| object.clone()).collect()
     }
 
     /// Encodes the pending rows, or ends the object where encoded bytes are the greater weight.
