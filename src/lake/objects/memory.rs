@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::super::lock;
 use super::{Object, Objects, Phase, State};
@@ -40,7 +41,7 @@ impl Objects {
         if self.held.load(Ordering::Relaxed) <= self.options.buffer_bytes / 4 {
             return Ok(());
         }
-        self.open_objects().iter().try_for_each(|object| self.seal(object))
+        self.open_objects().par_iter().try_for_each(|object| self.seal(object))
     }
 
     fn open_objects(&self) -> Vec<Arc<Object>> {
