@@ -60,6 +60,7 @@ mod layout;
 mod ledger;
 mod note;
 mod objects;
+mod pages;
 mod parquet;
 mod probe;
 mod process;

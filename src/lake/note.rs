@@ -124,11 +124,12 @@ impl NoteKeeper {
         self.replace(&mut state, next)
     }
 
-    /// Removes the stored note, if one was ever stored.
+    /// Removes the stored note, if one was ever stored. Should it come back, recovery finds again what it found: an entry
+    /// that settles the attempt, or no objects.
     pub fn remove(&self) -> Result<(), Fault> {
         let mut state = lock(&self.state);
         if state.1 {
-            self.store.delete(&self.path)?;
+            self.store.delete_lightly(&self.path)?;
             state.1 = false;
         }
         Ok(())

@@ -5,16 +5,16 @@
 //! ```
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, compute_leaves,
+    ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, compute_leaves,
 };
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::{Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -22,6 +22,8 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
+use super::lock;
+use super::pages::{Chunk, SharedPages, Stores};
 use super::text_bounds::{FALSE_POSITIVES, TextBounds};
 use crate::model::{Fault, FaultKind, LakeOptions, Stage};
 
@@ -74,7 +76,9 @@ pub(super) struct Encoder {
     schema: SchemaRef,
     /// Text columns that get a bloom filter.
     filtered: HashSet<usize>,
-    factory: ArrowRowGroupWriterFactory,
+    factory: Mutex<ArrowRowGroupWriterFactory>,
+    /// Where the factory's writers leave their pages.
+    stores: Arc<Stores>,
 }
 
 /// A writer for one object and the encoder of its row groups. `footer` goes into its metadata.
@@ -84,28 +88,41 @@ pub(super) fn open_writer(
     footer: Vec<KeyValue>,
 ) -> Result<(Writer, Encoder), Fault> {
     // Without `ARROW:schema`, a quarter of a footer: every Arrow type that tables use follows from the Parquet type.
-    let properties = properties(table, options, footer)?;
+    let level = ZstdLevel::try_new(options.zstd_level).map_err(|error| {
+        Fault::new(FaultKind::Config, Stage::Configure, error.to_string())
+            .of("[archive] zstd_level")
+            .advise("choose a level from 1 to 22")
+    })?;
+    let stores = Arc::new(Stores::new(level));
+    let properties = properties(table, options, footer);
     let schema = ArrowSchemaConverter::new().convert(&table.schema).map_err(failed)?;
     let writer = SerializedFileWriter::new(Vec::new(), schema.root_schema_ptr(), Arc::new(properties));
     let writer = writer.map_err(failed)?;
     let factory = ArrowRowGroupWriterFactory::new(&writer, table.schema.clone());
+    let factory = Mutex::new(factory.with_page_store_factory(stores.clone()));
     let filtered = table.hints.iter().filter(|(_, hint)| *hint == ColumnHint::Bloom);
     let filtered = filtered.filter_map(|(name, _)| table.schema.index_of(name).ok()).collect();
-    Ok((writer, Encoder { schema: table.schema.clone(), filtered, factory }))
+    Ok((writer, Encoder { schema: table.schema.clone(), filtered, factory, stores }))
+}
+
+/// Writes a column chunk.
+struct ChunkWriter {
+    writer: ArrowColumnWriter,
+    pages: SharedPages,
 }
 
 impl Encoder {
     /// One row group. Runs on the current rayon pool: the caller must hold no lock.
-    pub fn encode(&self, batches: &[RecordBatch]) -> Result<Vec<ArrowColumnChunk>, Fault> {
-        let mut writers = self.factory.create_column_writers(0).map_err(failed)?.into_iter();
-        let columns: Vec<(usize, Vec<ArrowColumnWriter>)> = self
+    pub fn encode(&self, batches: &[RecordBatch]) -> Result<Vec<Chunk>, Fault> {
+        let mut writers = self.writers().map_err(failed)?.into_iter();
+        let columns: Vec<(usize, Vec<ChunkWriter>)> = self
             .schema
             .fields()
             .iter()
             .enumerate()
             .map(|(index, field)| (index, writers.by_ref().take(leaves_of(field.data_type())).collect()))
             .collect();
-        let chunks: Result<Vec<Vec<ArrowColumnChunk>>, ParquetError> = columns
+        let chunks: Result<Vec<Vec<Chunk>>, ParquetError> = columns
             .into_par_iter()
             .map(|(index, writers)| {
                 let field = self.schema.field(index);
@@ -124,7 +141,7 @@ impl Encoder {
                     .enumerate()
                     .map(|(leaf, mut writer)| {
                         for leaf in leaves.iter().filter_map(|batch| batch.get(leaf)) {
-                            writer.write(leaf)?;
+                            writer.writer.write(leaf)?;
                         }
                         writer.close()
                     })
@@ -132,6 +149,19 @@ impl Encoder {
             })
             .collect();
         Ok(chunks.map_err(failed)?.into_iter().flatten().collect())
+    }
+
+    fn writers(&self) -> Result<Vec<ChunkWriter>, ParquetError> {
+        // Locked until their stores are taken: else they might be those of another row group.
+        let factory = lock(&self.factory);
+        let writers = factory.create_column_writers(0)?.into_iter().zip(self.stores.take());
+        Ok(writers.map(|(writer, pages)| ChunkWriter { writer, pages }).collect())
+    }
+}
+
+impl ChunkWriter {
+    fn close(self) -> Result<Chunk, ParquetError> {
+        self.pages.chunk(self.writer.close()?)
     }
 }
 
@@ -147,28 +177,28 @@ fn few(arrays: Vec<&ArrayRef>) -> Result<Vec<ArrayRef>, ParquetError> {
 
 /// A column of texts, with statistics of our own.
 fn text_chunk(
-    mut writer: ArrowColumnWriter,
+    mut writer: ChunkWriter,
     leaves: &[Vec<ArrowLeafColumn>],
     arrays: &[ArrayRef],
     filtered: bool,
-) -> Result<ArrowColumnChunk, ParquetError> {
+) -> Result<Chunk, ParquetError> {
     let rows = arrays.iter().map(|array| array.len() - array.null_count()).sum();
     let mut bounds = if filtered { TextBounds::with_filter(rows)? } else { TextBounds::default() };
     for (leaf, array) in leaves.iter().flatten().zip(arrays) {
         bounds.add(array.as_string());
-        writer.write(leaf)?;
+        writer.writer.write(leaf)?;
     }
     let mut chunk = writer.close()?;
-    bounds.complete(chunk.close_mut())?;
+    bounds.complete(&mut chunk.close)?;
     Ok(chunk)
 }
 
 /// Adds an encoded row group to its object.
-pub(super) fn append_row_group(writer: &mut Writer, chunks: Vec<ArrowColumnChunk>) -> Result<(), Fault> {
+pub(super) fn append_row_group(writer: &mut Writer, chunks: Vec<Chunk>) -> Result<(), Fault> {
     let append = || -> Result<(), ParquetError> {
         let mut group = writer.next_row_group()?;
         for chunk in chunks {
-            chunk.append_to_row_group(&mut group)?;
+            group.append_column(&chunk.bytes, chunk.close)?;
         }
         group.close().map(drop)
     };
@@ -226,19 +256,9 @@ pub(super) fn group_rows(batches: Vec<RecordBatch>, rows: usize) -> Vec<Vec<Reco
     groups
 }
 
-fn properties(
-    table: &TableShape,
-    options: &LakeOptions,
-    footer: Vec<KeyValue>,
-) -> Result<WriterProperties, Fault> {
-    let level = ZstdLevel::try_new(options.zstd_level).map_err(|error| {
-        Fault::new(FaultKind::Config, Stage::Configure, error.to_string())
-            .of("[archive] zstd_level")
-            .advise("choose a level from 1 to 22")
-    })?;
-    // Bloom filters are made for a full row group and folded to the number of values that came.
+fn properties(table: &TableShape, options: &LakeOptions, footer: Vec<KeyValue>) -> WriterProperties {
+    // Not compressed: that is done in `pages`. Bloom filters are made for a full row group and folded to the number of values that came.
     let mut builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_max_row_group_row_count(Some(options.row_group_rows.max(1)))
@@ -265,7 +285,7 @@ fn properties(
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
         };
     }
-    Ok(builder.build())
+    builder.build()
 }
 
 fn leaves_of(data_type: &DataType) -> usize {
@@ -288,6 +308,7 @@ fn failed(error: ParquetError) -> Fault {
 mod tests {
     use super::*;
     use arrow::array::{Int64Array, StringArray};
+    use parquet::column::writer::ColumnCloseResult;
     use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
     fn batch(rows: usize) -> RecordBatch {
@@ -340,7 +361,7 @@ mod tests {
             };
             let (_, encoder) = open_writer(&shape, &LakeOptions::default(), vec![]).unwrap();
             let ours = encoder.encode(&batches).unwrap().remove(0);
-            let theirs = properties(&shape, &LakeOptions::default(), vec![]).unwrap().into_builder();
+            let theirs = properties(&shape, &LakeOptions::default(), vec![]).into_builder();
             let mut theirs =
                 theirs.set_column_statistics_enabled(ColumnPath::from("t"), EnabledStatistics::Page);
             if hint == ColumnHint::Bloom {
@@ -356,11 +377,11 @@ mod tests {
                 writer.write(&compute_leaves(schema.field(0), batch.column(0)).unwrap()[0]).unwrap();
             }
             let theirs = writer.close().unwrap();
-            let said = |chunk: &ArrowColumnChunk| {
-                let metadata = &chunk.close().metadata;
-                let Some(all) = &chunk.close().column_index else { panic!("no column index") };
+            let said = |close: &ColumnCloseResult| {
+                let metadata = &close.metadata;
+                let Some(all) = &close.column_index else { panic!("no column index") };
                 let ColumnIndexMetaData::BYTE_ARRAY(index) = all else { panic!("of no texts") };
-                let filter = chunk.close().bloom_filter.as_ref().map(|filter| {
+                let filter = close.bloom_filter.as_ref().map(|filter| {
                     let mut bytes = Vec::new();
                     filter.write_bitset(&mut bytes).unwrap();
                     bytes
@@ -378,8 +399,8 @@ mod tests {
                     filter,
                 )
             };
-            assert!(said(&ours) == said(&theirs), "{hint:?}");
-            assert!(said(&ours).2.len() > 3);
+            assert!(said(&ours.close) == said(theirs.close()), "{hint:?}");
+            assert!(said(&ours.close).2.len() > 3);
         }
     }
 

@@ -6,7 +6,8 @@
 //! ```
 //! A marker is written before the first part of an attempt is read and deleted when the attempt has ended
 //! in any way but death. A marker whose process is dead makes its parts suspects; two of them make a part
-//! go alone. Markers decide about order only: rows never depend on them.
+//! go alone. Markers decide about order only: rows never depend on them. So they are not synced to the disk: they
+//! outlive the process, and what a loss of power leaves of one is passed over until it is old.
 
 use std::collections::HashMap;
 
@@ -56,7 +57,7 @@ impl Lake {
         let parts = parts.into_iter().map(str::to_owned).collect();
         let marker = Marker { version: 1, process: self.process.clone(), parts };
         let json = serde_json::json!(marker).to_string();
-        self.writable()?.put(&marker_path(account, attempt.token()), json.into())
+        self.writable()?.put_lightly(&marker_path(account, attempt.token()), json.into())
     }
 
     /// The attempt with this token has ended alive.
@@ -64,20 +65,21 @@ impl Lake {
     /// # Errors
     /// The store's; then its parts count as suspects until they are archived.
     pub fn unmark_reading(&self, account: &AccountId, token: &str) -> Result<(), Fault> {
-        self.writable()?.delete(&marker_path(account, token))
+        self.writable()?.delete_lightly(&marker_path(account, token))
     }
 
     /// What dead processes were reading.
     ///
     /// # Errors
-    /// The store's. A marker that cannot be understood is passed over.
+    /// The store's.
     pub fn suspects(&self, account: &AccountId) -> Result<Suspects, Fault> {
         let mut suspects = Suspects::default();
         let Some(store) = &self.store else { return Ok(suspects) };
         for listed in store.list(&folder(account))? {
             let Some(json) = store.get(&listed.path)? else { continue };
-            let Ok(marker) = serde_json::from_slice::<Marker>(&json) else { continue };
-            if marker.process.liveness() == Liveness::Alive {
+            // One that cannot be understood tells of no part.
+            let marker = serde_json::from_slice::<Marker>(&json).unwrap_or_default();
+            if !marker.parts.is_empty() && marker.process.liveness() == Liveness::Alive {
                 continue;
             }
             for part in &marker.parts {
@@ -104,7 +106,7 @@ impl Lake {
     ) -> Result<(), Fault> {
         for marker in &suspects.markers {
             let old = now_ms.saturating_sub(marker.modified_ms) > FORGET_MS;
-            if old || marker.parts.iter().all(|part| cleared(part)) {
+            if old || !marker.parts.is_empty() && marker.parts.iter().all(|part| cleared(part)) {
                 self.writable()?.delete(&marker.path)?;
             }
         }
@@ -118,4 +120,48 @@ fn folder(account: &AccountId) -> String {
 
 fn marker_path(account: &AccountId, token: &str) -> String {
     format!("{}/{token}.json", folder(account))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lake::Access;
+    use crate::model::{LakeOptions, Stream, UtcDay};
+
+    #[test]
+    fn the_dead_leave_suspects_and_what_cannot_be_read_goes_when_it_is_old() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path().to_str().unwrap();
+        let mut lake =
+            Lake::open(out, LakeOptions::default(), Access::Write, runtime.handle().clone()).unwrap();
+        let account = AccountId::parse("1").unwrap();
+        let mark = |lake: &Lake, parts: &[&str]| {
+            let attempt = lake.begin(&account, Stream::Survey, UtcDay(0), 1).unwrap();
+            lake.mark_reading(&attempt, &account, parts.iter().copied()).unwrap();
+            attempt.token().to_owned()
+        };
+        let left = || std::fs::read_dir(place.path().join(folder(&account))).map_or(0, |left| left.count());
+        let token = mark(&lake, &["a", "b"]);
+        assert_eq!(lake.suspects(&account).unwrap(), Suspects::default());
+        lake.unmark_reading(&account, &token).unwrap();
+        assert_eq!(left(), 0);
+
+        lake.process.pid = u32::MAX;
+        mark(&lake, &["a", "b"]);
+        mark(&lake, &["a"]);
+        for torn in ["", "\0\0\0\0", r#"{"version":1,"parts":["a"#] {
+            let path = place.path().join(folder(&account)).join(format!("{:016x}.json", torn.len()));
+            std::fs::write(path, torn).unwrap();
+        }
+        let suspects = lake.suspects(&account).unwrap();
+        assert_eq!(suspects.deaths, HashMap::from([("a".to_owned(), 2), ("b".to_owned(), 1)]));
+        let now = suspects.markers.iter().map(|marker| marker.modified_ms).max().unwrap();
+        for (cleared, later, stay) in
+            [("b", 0, 5), ("a", 0, 4), ("", FORGET_MS / 2, 4), ("", 2 * FORGET_MS, 0)]
+        {
+            lake.clear_suspects(&suspects, |part| part == cleared, now + later).unwrap();
+            assert_eq!(left(), stay);
+        }
+    }
 }

@@ -1,16 +1,20 @@
 //! Writes of a local lake: a file is written whole under `_lp_archive/staging/`, synced to the disk and
 //! then renamed (or linked, for create-if-absent) into place, so that no reader ever sees half a file.
 //!
+//! ```text
+//! write, sync the file -> folders made, the folder above each synced (once per process) -> rename -> sync the folder
+//! ```
 //! Why not `LocalFileSystem`'s own writes: it stages beside the target under names that tell no owner,
 //! so that a killed run leaves files of which nobody can say whether they are still in use. Here the name begins
 //! with the process ([`Process::tag`]) and [`Staging::sweep`] removes those of dead ones, wherever they
 //! were bound.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::fail_point;
@@ -24,13 +28,21 @@ const FOREIGN_GRACE: Duration = Duration::from_secs(24 * 3600);
 /// The staging folder of a local lake.
 #[derive(Debug)]
 pub(super) struct Staging {
+    folders: Arc<Folders>,
+}
+
+/// The lake's folders.
+#[derive(Debug)]
+struct Folders {
     root: PathBuf,
+    /// Those whose names, up to the root's, a loss of power cannot take any more.
+    lasting: Mutex<HashSet<PathBuf>>,
 }
 
 /// A file that is being written and has no place in the lake yet. Dropping it removes it.
 #[derive(Debug)]
 pub(super) struct StagedFile {
-    root: PathBuf,
+    folders: Arc<Folders>,
     path: PathBuf,
     file: Mutex<File>,
     placed: AtomicBool,
@@ -38,12 +50,12 @@ pub(super) struct StagedFile {
 
 impl Staging {
     pub fn new(root: PathBuf) -> Staging {
-        Staging { root }
+        Staging { folders: Arc::new(Folders { root, lasting: Mutex::default() }) }
     }
 
     pub fn begin(&self) -> io::Result<StagedFile> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let folder = self.root.join(layout::STAGING);
+        let folder = self.folders.root.join(layout::STAGING);
         let name = format!("{}-{}", Process::own().tag(), COUNTER.fetch_add(1, Ordering::Relaxed));
         let path = folder.join(name);
         let file = match File::create(&path) {
@@ -54,7 +66,7 @@ impl Staging {
             other => other?,
         };
         Ok(StagedFile {
-            root: self.root.clone(),
+            folders: self.folders.clone(),
             path,
             file: Mutex::new(file),
             placed: AtomicBool::new(false),
@@ -63,30 +75,49 @@ impl Staging {
 
     /// Opens a file of the lake.
     pub fn open(&self, target: &str) -> io::Result<File> {
-        File::open(self.root.join(target))
+        File::open(self.folders.root.join(target))
+    }
+
+    /// Bytes of a file of the lake, or `None` if there is none.
+    pub fn size(&self, target: &str) -> io::Result<Option<u64>> {
+        match fs::metadata(self.folders.root.join(target)) {
+            Ok(file) => Ok(file.is_file().then_some(file.len())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes a file for good, and the folders that it leaves empty. A missing one is no error.
     pub fn remove(&self, target: &str) -> io::Result<()> {
-        let path = self.root.join(target);
+        let root = &self.folders.root;
+        let path = root.join(target);
         match fs::remove_file(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             other => other?,
         }
-        for folder in path.ancestors().skip(1).take_while(|up| *up != self.root) {
+        for folder in path.ancestors().skip(1).take_while(|up| up != root) {
             if fs::remove_dir(folder).is_err() {
                 return match sync_folder(folder) {
                     Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
                     other => other,
                 };
             }
+            self.folders.forget(folder);
         }
-        sync_folder(&self.root)
+        sync_folder(root)
+    }
+
+    /// Removes a file that may come back when the power is lost. A missing one is no error.
+    pub fn drop_file(&self, target: &str) -> io::Result<()> {
+        match fs::remove_file(self.folders.root.join(target)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
     }
 
     /// Removes what dead processes left. How many files.
     pub fn sweep(&self) -> io::Result<u64> {
-        let entries = match fs::read_dir(self.root.join(layout::STAGING)) {
+        let entries = match fs::read_dir(self.folders.root.join(layout::STAGING)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
             other => other?,
         };
@@ -121,40 +152,89 @@ impl StagedFile {
 
     /// Moves the file to its place, over what is there.
     pub fn replace(&self, target: &str) -> io::Result<()> {
-        self.place(target, |from, to| fs::rename(from, to))?;
+        self.place(target, true, |from, to| fs::rename(from, to))?;
+        self.placed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The same for a file that may be gone or empty when the power is lost.
+    pub fn replace_lightly(&self, target: &str) -> io::Result<()> {
+        self.place(target, false, |from, to| fs::rename(from, to))?;
         self.placed.store(true, Ordering::Relaxed);
         Ok(())
     }
 
     /// Moves the file to its place unless something is there. Whether it did.
     pub fn create(&self, target: &str) -> io::Result<bool> {
-        match self.place(target, |from, to| fs::hard_link(from, to)) {
+        match self.place(target, true, |from, to| fs::hard_link(from, to)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Syncs the file, publishes it and syncs the folder. Folders may vanish meanwhile, when another
-    /// process removes the last file of one.
-    fn place(&self, target: &str, publish: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
-        lock(&self.file).sync_all()?;
+    /// Publishes the file. If it is to last, it is synced before, and its name after. Folders may vanish meanwhile,
+    /// when another process removes the last file of one.
+    fn place(
+        &self,
+        target: &str,
+        lasting: bool,
+        publish: impl Fn(&Path, &Path) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if lasting {
+            lock(&self.file).sync_all()?;
+        }
         fail_point("staged");
-        let target = self.root.join(target);
-        let folder = target.parent().unwrap_or(&self.root);
+        let target = self.folders.root.join(target);
+        let folder = target.parent().unwrap_or(&self.folders.root);
         let mut tries = 0;
         loop {
+            self.folders.make(folder)?;
             match publish(&self.path, &target) {
                 Err(error) if error.kind() == ErrorKind::NotFound && tries < 8 && self.path.exists() => {
                     tries += 1;
-                    fs::create_dir_all(folder)?;
-                    let mut inside = folder.ancestors().skip(1).take_while(|up| up.starts_with(&self.root));
-                    // Another process may remove an empty folder before it is synced; then it is made again.
-                    let _ = inside.try_for_each(sync_folder);
+                    self.folders.forget(folder);
                 }
                 Err(error) => return Err(error),
-                Ok(()) => return sync_folder(folder),
+                Ok(()) if lasting => return sync_folder(folder),
+                Ok(()) => return Ok(()),
             }
+        }
+    }
+}
+
+impl Folders {
+    /// Returns once the folder and all above it are there to stay. Each is synced by whoever comes first in this process,
+    /// even if it is there already: another process may have made it and died before it synced its name.
+    fn make(&self, folder: &Path) -> io::Result<()> {
+        let inside = || folder.ancestors().take_while(|up| *up != self.root && up.starts_with(&self.root));
+        let mut fleeting: Vec<&Path> = {
+            let lasting = lock(&self.lasting);
+            inside().take_while(|up| !lasting.contains(*up)).collect()
+        };
+        if fleeting.is_empty() {
+            return Ok(());
+        }
+        fleeting.reverse();
+        let made = fs::create_dir_all(folder).and_then(|()| {
+            fleeting.iter().try_for_each(|folder| {
+                sync_folder(folder.parent().unwrap_or(&self.root))?;
+                lock(&self.lasting).insert((*folder).to_owned());
+                Ok(())
+            })
+        });
+        match made {
+            // Another process removed what was empty: the caller will notice, and come again.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The folder, or one above it, is gone.
+    fn forget(&self, folder: &Path) {
+        let mut lasting = lock(&self.lasting);
+        for gone in folder.ancestors() {
+            lasting.remove(gone);
         }
     }
 }
@@ -198,6 +278,29 @@ mod tests {
         assert_eq!(fs::read_to_string(folder.path().join("a/b/c")).unwrap(), "three");
         drop(put("four"));
         assert_eq!(fs::read_dir(folder.path().join(layout::STAGING)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn folders_that_vanish_are_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (here, other) = (Staging::new(folder.path().to_owned()), Staging::new(folder.path().to_owned()));
+        for round in 0..3 {
+            for lasting in [true, false] {
+                let file = here.begin().unwrap();
+                file.write_at(0, b"text").unwrap();
+                if lasting { file.replace("a/b/c") } else { file.replace_lightly("a/b/c") }.unwrap();
+                assert_eq!(here.size("a/b/c").unwrap(), Some(4));
+                assert_eq!(here.size("a/b").unwrap(), None);
+                match round {
+                    0 => here.remove("a/b/c").unwrap(),
+                    1 => other.remove("a/b/c").unwrap(),
+                    _ => here.drop_file("a/b/c").unwrap(),
+                }
+                assert_eq!(folder.path().join("a").exists(), round == 2);
+                assert_eq!(here.size("a/b/c").unwrap(), None);
+            }
+        }
+        assert!(here.remove("a/b/c").is_ok() && here.drop_file("x/y").is_ok());
     }
 
     #[test]

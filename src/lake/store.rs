@@ -235,6 +235,16 @@ impl Store {
         })
     }
 
+    /// Writes what may be gone or empty after a loss of power, and for which nothing waits on the disk.
+    pub fn put_lightly(&self, path: &str, bytes: Bytes) -> Result<(), Fault> {
+        let Kind::Folder(staging) = &self.kind else { return self.put(path, bytes) };
+        self.pass(true, || {
+            stage(staging, &bytes)
+                .and_then(|file| file.replace_lightly(path))
+                .map_err(|error| self.failed(Stage::Write, path, error.to_string()))
+        })
+    }
+
     /// Writes unless something is there. An error leaves open whether it was written.
     pub fn create(&self, path: &str, bytes: Bytes) -> Result<Created, Fault> {
         self.pass(true, || match &self.kind {
@@ -295,10 +305,15 @@ impl Store {
 
     /// Bytes of an object, or `None` if there is none.
     pub fn size(&self, path: &str) -> Result<Option<u64>, Fault> {
-        self.pass(false, || match self.runtime.block_on(self.inner.head(&self.at(path))) {
-            Ok(meta) => Ok(Some(meta.size)),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.failed(Stage::Write, path, text(&error))),
+        self.pass(false, || match &self.kind {
+            Kind::Folder(staging) => {
+                staging.size(path).map_err(|error| self.failed(Stage::Write, path, error.to_string()))
+            }
+            Kind::Remote(_) => match self.runtime.block_on(self.inner.head(&self.at(path))) {
+                Ok(meta) => Ok(Some(meta.size)),
+                Err(Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(self.failed(Stage::Write, path, text(&error))),
+            },
         })
     }
 
@@ -312,6 +327,14 @@ impl Store {
                 Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
                 Err(error) => Err(self.failed(Stage::Write, path, text(&error))),
             },
+        })
+    }
+
+    /// Deletes what may come back with a loss of power without harm; a missing object is no error.
+    pub fn delete_lightly(&self, path: &str) -> Result<(), Fault> {
+        let Kind::Folder(staging) = &self.kind else { return self.delete(path) };
+        self.pass(true, || {
+            staging.drop_file(path).map_err(|error| self.failed(Stage::Write, path, error.to_string()))
         })
     }
 
