@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use super::plain::plain_run;
+use super::plain::{blanks, plain_run};
 
 /// The text is not JSON from the byte `at` on.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -67,6 +67,21 @@ impl<'a> Text<'a> {
         } else {
             std::str::from_utf8(self.raw).map(Cow::Borrowed).map_err(|_| NotUnicode)
         }
+    }
+
+    /// Appends the text, escapes resolved; nothing where it is not Unicode.
+    ///
+    /// # Errors
+    /// As of [`Text::decode`].
+    pub fn decode_onto(self, out: &mut Vec<u8>) -> Result<(), NotUnicode> {
+        let before = out.len();
+        let unescaped = unescape(self.raw, out);
+        let added = out.get(before..).unwrap_or_default();
+        let decoded = unescaped.and_then(|()| std::str::from_utf8(added).map(drop).map_err(|_| NotUnicode));
+        if decoded.is_err() {
+            out.truncate(before);
+        }
+        decoded
     }
 
     /// The bytes of a key, escapes resolved: names are compared by what they say, not by how.
@@ -150,9 +165,14 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub fn skip_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
-            self.at += 1;
+        if let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
+            self.skip_blanks();
         }
+    }
+
+    /// An indent is a long run of blanks.
+    fn skip_blanks(&mut self) {
+        self.at += blanks(self.text.get(self.at..).unwrap_or_default());
     }
 
     /// Nothing but blanks is left.
@@ -223,21 +243,6 @@ impl<'a> Cursor<'a> {
         let key = self.string()?;
         self.expect(b':', "expected ':'")?;
         Ok(Some(key))
-    }
-
-    /// Consumes the object's next key and its colon if it is `key` and written as usual (no blanks, or one
-    /// behind the comma), else nothing.
-    #[inline]
-    pub fn next_key_is(&mut self, key: &str, first: &mut bool) -> bool {
-        let found = || {
-            let rest = self.text.get(self.at..)?;
-            let rest = if *first { rest } else { without_blank(rest.strip_prefix(b",")?) };
-            rest.strip_prefix(b"\"")?.strip_prefix(key.as_bytes())?.strip_prefix(b"\":")
-        };
-        let Some(rest) = found() else { return false };
-        self.at = self.text.len() - rest.len();
-        *first = false;
-        true
     }
 
     /// Consumes exactly this text, or nothing.

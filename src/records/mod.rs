@@ -18,6 +18,7 @@ mod cursor;
 mod decrypted;
 mod envelope;
 mod framing;
+mod opening;
 mod path;
 mod plain;
 mod reject;
@@ -30,6 +31,9 @@ pub use cursor::{Cursor, Kind, NotUnicode, SyntaxError, Text, show_raw};
 pub use decrypted::{Opened, may_be_encrypted, open_encrypted};
 pub use envelope::{Head, Parts, canonical_integer, read_envelope, whole_number};
 pub use framing::Framer;
+#[cfg(test)]
+pub use opening::token_by_token;
+pub use opening::{Closing, Content, Met, Opening};
 pub use path::{Path, Step};
 pub use plain::Utf8;
 pub use reject::Reject;

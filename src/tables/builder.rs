@@ -14,6 +14,7 @@ use super::declare::{Lead, OwnTime, Table};
 use super::extra::Extra;
 use super::schema;
 use crate::model::{Scope, UtcDay};
+use crate::records::Opening;
 
 /// Rows of one table and one partition day.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct RecordLineage<'a> {
 pub struct TableBuilder {
     pub table: &'static Table,
     pub item: Struct,
+    /// The wrapper of an item, as it came last.
+    pub wrapper: Opening,
     lead: Vec<Column>,
     counts: Vec<Primitive<i64>>,
     schema_version: Texts,
@@ -70,6 +73,7 @@ impl TableBuilder {
         TableBuilder {
             table,
             item: Struct::new(&table.record),
+            wrapper: Opening::UNKNOWN,
             lead: table.lead.iter().map(|lead| Column::new(lead.kind())).collect(),
             counts: table.counts.iter().map(|_| Primitive::default()).collect(),
             schema_version: Texts::default(),

@@ -3,7 +3,8 @@
 use super::super::bodies::{Body, Detected, body_of_fields, body_of_name, detect};
 use super::super::builder::TableBuilder;
 use super::super::extra::{Notes, compact_opened};
-use super::super::values::{self, find, member, skip_members, unknown_member};
+use super::super::members::{Place, known_fields};
+use super::super::values::{self, skip_members, unknown_member};
 use super::header::Header;
 use super::{Reader, Untold, is};
 use crate::model::Stream;
@@ -98,8 +99,12 @@ impl Reader {
         let Some(index) = self.position(table) else { return skip_members(doc) };
         self.note_first_row(index);
         let item = self.notes.item.replace(self.notes.path.depth());
-        let (mut first, mut seen_header) = (true, false);
-        while let Some(key) = doc.cursor.next_key(&mut first)? {
+        let Some(mut place) = self.tables.get(index).map(|builder| Place::start_of(&builder.item)) else {
+            return Ok(());
+        };
+        let mut seen_header = false;
+        while let Some(builder) = self.tables.get_mut(index) {
+            let Some(key) = known_fields(doc, &mut builder.item, &mut place, &mut self.notes)? else { break };
             if is(key, "header") && !seen_header {
                 seen_header = true;
                 // The header lies beside the item, not in it.
@@ -108,12 +113,8 @@ impl Reader {
                 self.read_header(doc)?;
                 self.notes.item = Some(self.notes.path.depth());
                 self.notes.row = row;
-                continue;
-            }
-            let Some(builder) = self.tables.get_mut(index) else { break };
-            match find(builder.item.record.fields, key, 0) {
-                Some(field) => member(doc, &mut builder.item, field, &mut self.notes)?,
-                None => unknown_member(doc, key, &mut self.notes)?,
+            } else {
+                unknown_member(doc, key, &mut self.notes)?;
             }
         }
         self.end_item(index);
