@@ -39,6 +39,8 @@ pub struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
     max_depth: usize,
+    /// Runs of blanks and escapes that were passed.
+    loose: usize,
 }
 
 /// The inside of a string token, between its quotes, as written.
@@ -120,7 +122,7 @@ type Result1<T> = Result<T, SyntaxError>;
 
 impl<'a> Cursor<'a> {
     pub fn new(text: &'a [u8], max_depth: usize) -> Cursor<'a> {
-        Cursor { text, at: 0, max_depth }
+        Cursor { text, at: 0, max_depth, loose: 0 }
     }
 
     /// Byte offset of the next unread byte.
@@ -149,6 +151,11 @@ impl<'a> Cursor<'a> {
         self.max_depth
     }
 
+    /// How many runs of blanks and how many escapes were passed, in all.
+    pub fn loose(&self) -> usize {
+        self.loose
+    }
+
     /// The bytes from `start` to here.
     pub fn since(&self, start: usize) -> &'a [u8] {
         self.text.get(start..self.at).unwrap_or_default()
@@ -172,6 +179,7 @@ impl<'a> Cursor<'a> {
 
     /// An indent is a long run of blanks.
     fn skip_blanks(&mut self) {
+        self.loose += 1;
         self.at += blanks(self.text.get(self.at..).unwrap_or_default());
     }
 
@@ -314,6 +322,7 @@ impl<'a> Cursor<'a> {
 
     /// Passes one escape, whole and legal.
     fn escape(&mut self) -> Result1<()> {
+        self.loose += 1;
         match self.text.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
             Some(b'u') => match self.text.get(self.at + 2..self.at + 6) {

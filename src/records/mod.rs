@@ -29,7 +29,7 @@ pub use buffers::{Buffers, Filling};
 pub use chunk::{Chunk, Frame, FrameKind};
 pub use cursor::{Cursor, Kind, NotUnicode, SyntaxError, Text, show_raw};
 pub use decrypted::{Opened, may_be_encrypted, open_encrypted};
-pub use envelope::{Head, Parts, canonical_integer, read_envelope, whole_number};
+pub use envelope::{Head, KnownHead, Parts, canonical_integer, read_envelope, whole_number};
 pub use framing::Framer;
 #[cfg(test)]
 pub use opening::token_by_token;

@@ -134,8 +134,10 @@ impl Opening {
         cursor.go_to(value);
         cursor.skip_space();
         let value = cursor.at();
-        let is_known = self.key != usize::MAX;
-        if is_known && (doc.is_encrypted() || text.get(value) == Some(&b'n')) {
+        let is_same_key = self.key == value - before
+            && self.first == first
+            && self.bytes.common(text.get(before..).unwrap_or_default()) >= self.key;
+        if is_same_key && (doc.is_encrypted() || text.get(value) == Some(&b'n')) {
             return;
         }
         let inside = if doc.is_encrypted() { None } else { Inside::of(cursor, content) };

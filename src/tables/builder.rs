@@ -117,16 +117,14 @@ impl TableBuilder {
 
     /// Appends to a lead column up to `rows`.
     pub fn fill_lead(&mut self, lead: Lead, rows: usize, value: LeadValue<'_>) {
-        let columns = self.table.lead.iter().zip(&mut self.lead);
-        for (_, column) in columns.filter(|(column, _)| **column == lead) {
-            match (column, value) {
-                (Column::Text(texts), LeadValue::Text(value)) => texts.fill(rows, value),
-                (Column::Int64(values), LeadValue::Integer(value)) => values.fill(rows, value),
-                (Column::Int32(values), LeadValue::Integer(value)) => {
-                    values.fill(rows, value.and_then(|value| i32::try_from(value).ok()));
-                }
-                _ => {}
+        let Some(index) = self.table.lead.iter().position(|column| *column == lead) else { return };
+        match (self.lead.get_mut(index), value) {
+            (Some(Column::Text(texts)), LeadValue::Text(value)) => texts.fill(rows, value),
+            (Some(Column::Int64(values)), LeadValue::Integer(value)) => values.fill(rows, value),
+            (Some(Column::Int32(values)), LeadValue::Integer(value)) => {
+                values.fill(rows, value.and_then(|value| i32::try_from(value).ok()));
             }
+            _ => {}
         }
     }
 

@@ -22,13 +22,20 @@ pub struct Place {
     guess: usize,
     /// Index of the field that was read last.
     last: Option<usize>,
+    /// How many fields were read.
+    fields: usize,
 }
 
 impl Place {
     /// Behind the opening brace.
     #[inline]
     pub fn start_of(record: &Struct) -> Place {
-        Place { first: true, guess: record.start, last: None }
+        Place { first: true, guess: record.start, last: None, fields: 0 }
+    }
+
+    /// How many fields were read, repeated ones too.
+    pub fn fields(&self) -> usize {
+        self.fields
     }
 }
 
@@ -67,7 +74,8 @@ pub fn known_fields<'a>(
         if let (Some(field), Some(column), Some(habit)) = expected {
             let met = doc.pass(&habit.opening, first);
             if met != Met::Nothing {
-                *place = Place { first: false, guess: habit.next, last: Some(guess) };
+                *place =
+                    Place { first: false, guess: habit.next, last: Some(guess), fields: place.fields + 1 };
                 let value = before + habit.opening.key();
                 let at = At { row, value, step: Step::Key(field.json) };
                 if column.len() > row || !usual(doc, column, field.kind, &habit.opening, met, at, notes)? {
@@ -93,6 +101,7 @@ pub fn known_fields<'a>(
             unusual(doc, column, field, row, notes)?;
             learn(&mut habit.opening, doc, before, value, first, column);
             place.guess = habit.next;
+            place.fields += 1;
         }
     }
 }

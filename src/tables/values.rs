@@ -4,6 +4,8 @@
 //! to integer, `5.0` to 5, integer to double when exact); a decrypted text is read as JSON where the
 //! column is not text. Everything else leaves the column null and goes to `extra`.
 
+use std::borrow::Cow;
+
 use super::columns::{Column, List, Struct, UnionColumns};
 use super::declare::{Field, Kind, Record, Union};
 use super::extra::{Notes, compact, compact_opened};
@@ -69,7 +71,7 @@ pub fn value(
     match column {
         Column::Json(texts) => {
             if let Some(json) = json_value(doc)? {
-                texts.push(json.as_str());
+                texts.push(&*json);
             } else {
                 texts.fill(texts.len() + 1, None);
             }
@@ -180,11 +182,16 @@ pub fn number(token: &str) -> Option<f64> {
 }
 
 /// A value as JSON text, `None` for null. A decrypted text that is JSON stands as JSON.
-pub fn json_value(doc: &mut Doc<'_>) -> Result<Option<String>, SyntaxError> {
+pub fn json_value<'a>(doc: &mut Doc<'a>) -> Result<Option<Cow<'a, str>>, SyntaxError> {
     doc.cursor.skip_space();
-    let start = doc.cursor.at();
+    let (start, loose) = (doc.cursor.at(), doc.cursor.loose());
     let scalar = doc.scalar(&[])?;
     let raw = doc.cursor.since(start);
+    // Without blanks, and with nothing that might be no Unicode, it is as it would be written here.
+    let is_compact = doc.cursor.loose() == loose && !doc.is_encrypted() && scalar != Scalar::Null;
+    if let Some(Ok(text)) = is_compact.then(|| std::str::from_utf8(raw)) {
+        return Ok(Some(Cow::Borrowed(text)));
+    }
     Ok(match scalar {
         Scalar::Null => None,
         Scalar::Decrypted(text) => {
@@ -192,9 +199,9 @@ pub fn json_value(doc: &mut Doc<'_>) -> Result<Option<String>, SyntaxError> {
                 let mut cursor = Cursor::new(plain.as_bytes(), doc.cursor.max_depth());
                 cursor.skip_value().is_ok() && cursor.at_end()
             });
-            Some(plain.map_or_else(|| compact(raw), |plain| compact(plain.as_bytes())))
+            Some(plain.map_or_else(|| compact(raw), |plain| compact(plain.as_bytes())).into())
         }
-        _ => Some(compact_opened(raw, &|quote| doc.is_decrypted_at(start + quote))),
+        _ => Some(compact_opened(raw, &|quote| doc.is_decrypted_at(start + quote)).into()),
     })
 }
 
