@@ -429,7 +429,9 @@ impl<'a> Doc<'a> {
         })
     }
 
-    fn leave(&mut self, mut first: bool, beside: &mut Beside<'_>) -> Result<(), SyntaxError> {
+    /// Reads to the end of a wrapper, behind its content.
+    #[inline]
+    pub fn leave(&mut self, mut first: bool, beside: &mut Beside<'_>) -> Result<(), SyntaxError> {
         while let Some(key) = self.cursor.next_key(&mut first)? {
             let raw = self.cursor.skip_value()?;
             if !self.is_attached_key(raw) {

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use super::plain::plain_run;
+use super::plain::{blanks, plain_run};
 
 /// The text is not JSON from the byte `at` on.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
     max_depth: usize,
+    /// Runs of blanks and escapes that were passed.
+    loose: usize,
 }
 
 /// The inside of a string token, between its quotes, as written.
@@ -67,6 +69,21 @@ impl<'a> Text<'a> {
         } else {
             std::str::from_utf8(self.raw).map(Cow::Borrowed).map_err(|_| NotUnicode)
         }
+    }
+
+    /// Appends the text, escapes resolved; nothing where it is not Unicode.
+    ///
+    /// # Errors
+    /// As of [`Text::decode`].
+    pub fn decode_onto(self, out: &mut Vec<u8>) -> Result<(), NotUnicode> {
+        let before = out.len();
+        let unescaped = unescape(self.raw, out);
+        let added = out.get(before..).unwrap_or_default();
+        let decoded = unescaped.and_then(|()| std::str::from_utf8(added).map(drop).map_err(|_| NotUnicode));
+        if decoded.is_err() {
+            out.truncate(before);
+        }
+        decoded
     }
 
     /// The bytes of a key, escapes resolved: names are compared by what they say, not by how.
@@ -105,7 +122,7 @@ type Result1<T> = Result<T, SyntaxError>;
 
 impl<'a> Cursor<'a> {
     pub fn new(text: &'a [u8], max_depth: usize) -> Cursor<'a> {
-        Cursor { text, at: 0, max_depth }
+        Cursor { text, at: 0, max_depth, loose: 0 }
     }
 
     /// Byte offset of the next unread byte.
@@ -134,6 +151,11 @@ impl<'a> Cursor<'a> {
         self.max_depth
     }
 
+    /// How many runs of blanks and how many escapes were passed, in all.
+    pub fn loose(&self) -> usize {
+        self.loose
+    }
+
     /// The bytes from `start` to here.
     pub fn since(&self, start: usize) -> &'a [u8] {
         self.text.get(start..self.at).unwrap_or_default()
@@ -150,9 +172,15 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub fn skip_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
-            self.at += 1;
+        if let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
+            self.skip_blanks();
         }
+    }
+
+    /// An indent is a long run of blanks.
+    fn skip_blanks(&mut self) {
+        self.loose += 1;
+        self.at += blanks(self.text.get(self.at..).unwrap_or_default());
     }
 
     /// Nothing but blanks is left.
@@ -225,21 +253,6 @@ impl<'a> Cursor<'a> {
         Ok(Some(key))
     }
 
-    /// Consumes the object's next key and its colon if it is `key` and written as usual (no blanks, or one
-    /// behind the comma), else nothing.
-    #[inline]
-    pub fn next_key_is(&mut self, key: &str, first: &mut bool) -> bool {
-        let found = || {
-            let rest = self.text.get(self.at..)?;
-            let rest = if *first { rest } else { without_blank(rest.strip_prefix(b",")?) };
-            rest.strip_prefix(b"\"")?.strip_prefix(key.as_bytes())?.strip_prefix(b"\":")
-        };
-        let Some(rest) = found() else { return false };
-        self.at = self.text.len() - rest.len();
-        *first = false;
-        true
-    }
-
     /// Consumes exactly this text, or nothing.
     #[inline]
     pub fn eat(&mut self, text: &[u8]) -> bool {
@@ -309,6 +322,7 @@ impl<'a> Cursor<'a> {
 
     /// Passes one escape, whole and legal.
     fn escape(&mut self) -> Result1<()> {
+        self.loose += 1;
         match self.text.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
             Some(b'u') => match self.text.get(self.at + 2..self.at + 6) {

@@ -8,16 +8,19 @@
 //! these goes to [`Parts::beside`]. What can fail: the text is not JSON, or not of this shape; the path
 //! then tells where.
 
+use std::sync::Arc;
+
 use super::avro_json::{Doc, Entered, Scalar};
 use super::cursor::SyntaxError;
+use super::opening::{Content, Met, Opening};
 use super::path::{Path, Step};
 
 /// `dataType` and `metaData` of an envelope. Times in milliseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    pub data_type: Option<String>,
-    pub account_id: Option<String>,
-    pub schema_version: Option<String>,
+    pub data_type: Option<Arc<str>>,
+    pub account_id: Option<Arc<str>>,
+    pub schema_version: Option<Arc<str>>,
     pub start_ms: Option<i64>,
     pub end_ms: Option<i64>,
 }
@@ -40,26 +43,141 @@ pub trait Parts {
 
 const NO_ENVELOPE: &str = "the object is no Data Access record: it has neither metaData nor recordCollection";
 
-/// Reads one envelope to the end of the text.
+/// What stood before the bodies of the last record: but for two times, nearly every record of a file repeats it.
+#[derive(Debug)]
+pub struct KnownHead {
+    /// From the record's brace to `startTime`, from there to `endTime`, and to the collection.
+    start: Opening,
+    end: Opening,
+    collection: Opening,
+    head: Head,
+    seen: Seen,
+    /// Key of a body.
+    body: Opening,
+}
+
+impl Default for KnownHead {
+    fn default() -> Self {
+        KnownHead {
+            start: Opening::UNKNOWN,
+            end: Opening::UNKNOWN,
+            collection: Opening::UNKNOWN,
+            head: Head::default(),
+            seen: Seen::default(),
+            body: Opening::UNKNOWN,
+        }
+    }
+}
+
+impl KnownHead {
+    /// Learns from an envelope whose collection is about to be read, if it brought nothing but what is known.
+    fn learn(&mut self, doc: &Doc<'_>, record: usize, collection: usize, head: &Head, seen: &Seen) {
+        let (Some(start), Some(end)) = (seen.start, seen.end) else { return };
+        if doc.is_encrypted() || start.1 > end.0 || end.1 > collection {
+            return;
+        }
+        self.start.learn(doc, record, start.0, true, Content::Word);
+        self.end.learn(doc, start.1, end.0, false, Content::Word);
+        self.collection.learn(doc, end.1, collection, false, Content::Any);
+        (self.head, self.seen) = (head.clone(), seen.clone());
+    }
+
+    /// Passes what stands before the items of the collection, if it is as in the last record; else nothing.
+    fn pass(&self, doc: &mut Doc<'_>, parts: &dyn Parts) -> Option<Head> {
+        let record = doc.cursor.at();
+        let mut pass = || {
+            let start_ms = plain_time(doc, &self.start, true, parts)?;
+            let end_ms = plain_time(doc, &self.end, false, parts)?;
+            let is_array = doc.pass(&self.collection, false) != Met::Nothing && doc.cursor.eat(b"[");
+            is_array.then(|| Head { start_ms, end_ms, ..self.head.clone() })
+        };
+        let head = pass().filter(|_| !doc.is_encrypted());
+        if head.is_none() {
+            doc.cursor.rewind(record);
+        }
+        head
+    }
+}
+
+/// A time, or null, behind its opening.
+fn plain_time(doc: &mut Doc<'_>, opening: &Opening, first: bool, parts: &dyn Parts) -> Option<Option<i64>> {
+    let before = doc.cursor.at();
+    let met = doc.pass(opening, first);
+    if met == Met::All
+        && let Some(ms) = doc.plain_integer(&opening.closing)
+    {
+        return parts.is_time(ms).then_some(Some(ms));
+    }
+    if met == Met::Nothing {
+        return None;
+    }
+    doc.cursor.rewind(before + opening.key());
+    doc.plain_null().then_some(None)
+}
+
+/// The parts that are handed out, and what is known of envelopes.
+struct Handing<'p> {
+    parts: &'p mut dyn Parts,
+    known: &'p mut KnownHead,
+    /// Something had no place.
+    is_odd: bool,
+}
+
+impl Handing<'_> {
+    fn path(&mut self) -> &mut Path {
+        self.parts.path()
+    }
+
+    fn beside(&mut self, key: &str, raw: &[u8], known: bool) {
+        self.is_odd = true;
+        self.parts.beside(key, raw, known);
+    }
+
+    fn body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
+        self.path().push(Step::Key("body"));
+        self.parts.body(index, doc)?;
+        self.path().pop();
+        Ok(())
+    }
+}
+
+/// Reads one envelope to the end of the text. `known`: of the records before.
 ///
 /// # Errors
 /// [`SyntaxError`] where the text stops being JSON or an envelope.
-pub fn read_envelope(doc: &mut Doc<'_>, parts: &mut dyn Parts) -> Result<Head, SyntaxError> {
-    let mut head = Head::default();
-    let mut seen = Seen::default();
+pub fn read_envelope(
+    doc: &mut Doc<'_>,
+    parts: &mut dyn Parts,
+    known: &mut KnownHead,
+) -> Result<Head, SyntaxError> {
     let start = doc.cursor.at();
-    // An envelope has no wrapper, but it may be encrypted whole.
-    let is_field = |key: &[u8]| key.contains(&b'.');
-    let mut siblings = Vec::new();
-    let entered = doc.record(
-        &[],
-        &is_field,
-        &mut |doc, _| members(doc, parts, &mut head, &mut seen),
-        &mut |key, raw| siblings.push((key.to_owned(), raw.to_vec())),
-    )?;
-    for (key, raw) in siblings {
-        parts.beside(&key, &raw, false);
-    }
+    let passed = known.pass(doc, parts);
+    let is_passed = passed.is_some();
+    let mut head = passed.unwrap_or_default();
+    let mut seen = if is_passed { known.seen.clone() } else { Seen::default() };
+    let parts = &mut Handing { parts, known, is_odd: false };
+    let entered = if is_passed {
+        seen.record_collection = true;
+        parts.path().push(Step::Key("recordCollection"));
+        elements(doc, parts)?;
+        parts.path().pop();
+        members(doc, parts, start, &mut head, &mut seen, false)?;
+        Entered::Read
+    } else {
+        // An envelope has no wrapper, but it may be encrypted whole.
+        let is_field = |key: &[u8]| key.contains(&b'.');
+        let mut siblings = Vec::new();
+        let entered = doc.record(
+            &[],
+            &is_field,
+            &mut |doc, _| members(doc, parts, start, &mut head, &mut seen, true),
+            &mut |key, raw| siblings.push((key.to_owned(), raw.to_vec())),
+        )?;
+        for (key, raw) in siblings {
+            parts.beside(&key, &raw, false);
+        }
+        entered
+    };
     let fail = |at, message| Err(SyntaxError { at, message });
     match entered {
         Entered::Read => {}
@@ -74,20 +192,26 @@ pub fn read_envelope(doc: &mut Doc<'_>, parts: &mut dyn Parts) -> Result<Head, S
     Ok(head)
 }
 
-#[derive(Default)]
+/// What was met of an envelope.
+#[derive(Clone, Debug, Default)]
 struct Seen {
     data_type: bool,
     meta_data: bool,
     record_collection: bool,
+    /// Where the times stand.
+    start: Option<(usize, usize)>,
+    end: Option<(usize, usize)>,
 }
 
+/// Reads members of an envelope to its end. `record`: where it begins; `first`: no member was read yet.
 fn members(
     doc: &mut Doc<'_>,
-    parts: &mut dyn Parts,
+    parts: &mut Handing<'_>,
+    record: usize,
     head: &mut Head,
     seen: &mut Seen,
+    mut first: bool,
 ) -> Result<(), SyntaxError> {
-    let mut first = true;
     while let Some(key) = doc.cursor.next_key(&mut first)? {
         let name = key.decode_lossy();
         if is(&name, "dataType") && !seen.data_type {
@@ -95,8 +219,11 @@ fn members(
             text(doc, parts, "dataType", &["DataTypeEnum"], &mut head.data_type)?;
         } else if is(&name, "metaData") && !seen.meta_data {
             seen.meta_data = true;
-            meta_data(doc, parts, head)?;
+            meta_data(doc, parts, head, seen)?;
         } else if is(&name, "recordCollection") && !seen.record_collection {
+            if !parts.is_odd {
+                parts.known.learn(doc, record, doc.cursor.at(), head, seen);
+            }
             seen.record_collection = true;
             collection(doc, parts)?;
         } else {
@@ -110,7 +237,7 @@ fn is(name: &str, field: &str) -> bool {
     name == field || name.eq_ignore_ascii_case(field)
 }
 
-fn beside(doc: &mut Doc<'_>, parts: &mut dyn Parts, key: &str) -> Result<(), SyntaxError> {
+fn beside(doc: &mut Doc<'_>, parts: &mut Handing<'_>, key: &str) -> Result<(), SyntaxError> {
     let raw = doc.cursor.skip_value()?;
     if !doc.is_attached_key(raw) {
         parts.beside(key, raw, false);
@@ -118,7 +245,12 @@ fn beside(doc: &mut Doc<'_>, parts: &mut dyn Parts, key: &str) -> Result<(), Syn
     Ok(())
 }
 
-fn meta_data(doc: &mut Doc<'_>, parts: &mut dyn Parts, head: &mut Head) -> Result<(), SyntaxError> {
+fn meta_data(
+    doc: &mut Doc<'_>,
+    parts: &mut Handing<'_>,
+    head: &mut Head,
+    times: &mut Seen,
+) -> Result<(), SyntaxError> {
     let mut siblings = Vec::new();
     parts.path().push(Step::Key("metaData"));
     let entered = doc.record(
@@ -135,8 +267,8 @@ fn meta_data(doc: &mut Doc<'_>, parts: &mut dyn Parts, head: &mut Head) -> Resul
                 match field {
                     Some(0) if fresh => text(doc, parts, &name, &[], &mut head.account_id)?,
                     Some(1) if fresh => text(doc, parts, &name, &[], &mut head.schema_version)?,
-                    Some(2) if fresh => time(doc, parts, &name, &mut head.start_ms)?,
-                    Some(3) if fresh => time(doc, parts, &name, &mut head.end_ms)?,
+                    Some(2) if fresh => times.start = Some(time(doc, parts, &name, &mut head.start_ms)?),
+                    Some(3) if fresh => times.end = Some(time(doc, parts, &name, &mut head.end_ms)?),
                     _ => beside(doc, parts, &name)?,
                 }
             }
@@ -154,23 +286,13 @@ fn meta_data(doc: &mut Doc<'_>, parts: &mut dyn Parts, head: &mut Head) -> Resul
     Ok::<(), SyntaxError>(())
 }
 
-fn collection(doc: &mut Doc<'_>, parts: &mut dyn Parts) -> Result<(), SyntaxError> {
+fn collection(doc: &mut Doc<'_>, parts: &mut Handing<'_>) -> Result<(), SyntaxError> {
     let start = doc.cursor.at();
     let mut siblings = Vec::new();
     parts.path().push(Step::Key("recordCollection"));
-    let entered = doc.array(
-        &mut |doc, _| {
-            let (mut first, mut index) = (true, 0);
-            while doc.cursor.next_item(&mut first)? {
-                parts.path().push(Step::Index(index));
-                element(doc, parts, index)?;
-                parts.path().pop();
-                index += 1;
-            }
-            Ok(())
-        },
-        &mut |key, raw| siblings.push((key.to_owned(), raw.to_vec())),
-    )?;
+    let entered = doc.array(&mut |doc, _| elements(doc, parts), &mut |key, raw| {
+        siblings.push((key.to_owned(), raw.to_vec()))
+    })?;
     for (key, raw) in siblings {
         parts.beside(&key, &raw, false);
     }
@@ -181,26 +303,29 @@ fn collection(doc: &mut Doc<'_>, parts: &mut dyn Parts) -> Result<(), SyntaxErro
     Ok(())
 }
 
-fn element(doc: &mut Doc<'_>, parts: &mut dyn Parts, index: usize) -> Result<(), SyntaxError> {
+/// Reads the items of a collection that was entered.
+fn elements(doc: &mut Doc<'_>, parts: &mut Handing<'_>) -> Result<(), SyntaxError> {
+    let (mut first, mut index) = (true, 0);
+    while doc.cursor.next_item(&mut first)? {
+        parts.path().push(Step::Index(index));
+        element(doc, parts, index)?;
+        parts.path().pop();
+        index += 1;
+    }
+    Ok(())
+}
+
+fn element(doc: &mut Doc<'_>, parts: &mut Handing<'_>, index: usize) -> Result<(), SyntaxError> {
+    doc.cursor.skip_space();
+    if doc.pass_brace(&parts.known.body) && doc.pass(&parts.known.body, true) != Met::Nothing {
+        parts.body(index, doc)?;
+        return if doc.cursor.eat(b"}") { Ok(()) } else { element_members(doc, parts, index, false) };
+    }
     let mut siblings = Vec::new();
     let entered = doc.record(
         &[],
         &|key| key == b"body",
-        &mut |doc, _| {
-            let (mut first, mut seen) = (true, false);
-            while let Some(key) = doc.cursor.next_key(&mut first)? {
-                let name = key.decode_lossy();
-                if is(&name, "body") && !seen {
-                    seen = true;
-                    parts.path().push(Step::Key("body"));
-                    parts.body(index, doc)?;
-                    parts.path().pop();
-                } else {
-                    beside(doc, parts, &name)?;
-                }
-            }
-            Ok(())
-        },
+        &mut |doc, _| element_members(doc, parts, index, true),
         &mut |key, raw| siblings.push((key.to_owned(), raw.to_vec())),
     )?;
     for (key, raw) in siblings {
@@ -212,46 +337,71 @@ fn element(doc: &mut Doc<'_>, parts: &mut dyn Parts, index: usize) -> Result<(),
     Ok::<(), SyntaxError>(())
 }
 
+/// Reads members of an element to its end. `first`: no member was read yet, else the body was.
+fn element_members(
+    doc: &mut Doc<'_>,
+    parts: &mut Handing<'_>,
+    index: usize,
+    mut first: bool,
+) -> Result<(), SyntaxError> {
+    let mut seen = !first;
+    loop {
+        let (before, is_first) = (doc.cursor.at(), first);
+        let Some(key) = doc.cursor.next_key(&mut first)? else { return Ok(()) };
+        let name = key.decode_lossy();
+        if is(&name, "body") && !seen {
+            seen = true;
+            if is_first {
+                parts.known.body.learn(doc, before, doc.cursor.at(), true, Content::Any);
+            }
+            parts.body(index, doc)?;
+        } else {
+            beside(doc, parts, &name)?;
+        }
+    }
+}
+
 fn text(
     doc: &mut Doc<'_>,
-    parts: &mut dyn Parts,
+    parts: &mut Handing<'_>,
     key: &str,
     wrappers: &[&str],
-    slot: &mut Option<String>,
+    slot: &mut Option<Arc<str>>,
 ) -> Result<(), SyntaxError> {
     doc.cursor.skip_space();
     let start = doc.cursor.at();
     match doc.scalar(wrappers)? {
         Scalar::Null => {}
-        Scalar::Number(number) => *slot = Some(number.to_owned()),
+        Scalar::Number(number) => *slot = Some(number.into()),
         Scalar::Text(text) | Scalar::Decrypted(text) if text.decode().is_ok() => {
-            *slot = text.decode().ok().map(|text| text.into_owned());
+            *slot = text.decode().ok().map(|text| (&*text).into());
         }
         _ => parts.beside(key, doc.cursor.since(start), true),
     }
     Ok(())
 }
 
+/// Reads a time, and tells where it stands.
 fn time(
     doc: &mut Doc<'_>,
-    parts: &mut dyn Parts,
+    parts: &mut Handing<'_>,
     key: &str,
     slot: &mut Option<i64>,
-) -> Result<(), SyntaxError> {
+) -> Result<(usize, usize), SyntaxError> {
     doc.cursor.skip_space();
     let start = doc.cursor.at();
     let ms = match doc.scalar(&[])? {
-        Scalar::Null => return Ok(()),
+        Scalar::Null => return Ok((start, doc.cursor.at())),
         Scalar::Number(number) => whole_number(number),
         Scalar::Text(text) => text.decode().ok().and_then(|text| canonical_integer(&text)),
         Scalar::Decrypted(text) => text.decode().ok().and_then(|text| plain_integer(&text)),
         _ => None,
     };
-    match ms.filter(|ms| parts.is_time(*ms)) {
+    match ms.filter(|ms| parts.parts.is_time(*ms)) {
         Some(ms) => *slot = Some(ms),
         None => parts.beside(key, doc.cursor.since(start), true),
     }
-    Ok(())
+    Ok((start, doc.cursor.at()))
 }
 
 /// A decrypted text that is a JSON number, bare or in a union, and nothing else.
@@ -331,7 +481,7 @@ mod tests {
     fn read(text: &str) -> (Result<Head, SyntaxError>, Vec<String>) {
         let mut notes = Notes::default();
         let mut doc = Doc::new(text.as_bytes(), &[], 64);
-        let head = read_envelope(&mut doc, &mut notes);
+        let head = read_envelope(&mut doc, &mut notes, &mut KnownHead::default());
         (head, notes.said)
     }
 

@@ -1,18 +1,18 @@
-//! The commonest values in one step: plain strings and integers as the service writes them.
+//! The commonest values behind their openings, in one step: plain strings, integers, doubles, booleans and null.
 //!
 //! ```text
-//! "x"   {"string":"x"}   {"com.liveperson.dataaccess.DeviceType":"x"}   -> x, borrowed, known to be UTF-8
-//! 5     {"long":5}                                                       -> 5
+//! x"     -> x, borrowed, known to be UTF-8          5}     -> 5          null,
 //! {"com.liveperson.dataaccess.Goal":{    {"array":[                      -> their inside is entered
 //! ```
-//! Nearly every value of a file is one of these. Whatever is written in another way (more than
-//! one blank behind a colon or comma, escapes, other wrappers, bytes that are not UTF-8, numbers of 19 digits) is passed over untouched, for [`Doc::scalar`] to
-//! read: it decides what a value means, and this file must agree with it where it answers at all.
+//! Nearly every value of a file is one of these. Whatever is written in another way (bytes that are not UTF-8, numbers
+//! of 19 digits, something beside the content of a union) is left for [`Doc::scalar`] to read: it decides what a value
+//! means, and this file must agree with it where it answers at all.
 
 use wide::u8x16;
 
 use super::avro_json::Doc;
-use super::cursor::without_blank;
+use super::cursor::{Text, without_blank};
+use super::opening::Closing;
 
 /// What the service puts before the names of its types. Source: data-access-api fact sheet, examples.
 const NAMESPACE: &[u8] = b"com.liveperson.dataaccess.";
@@ -73,48 +73,58 @@ pub(super) fn plain_run(text: &[u8], from: usize) -> Run {
     Run { end: at, is_ascii }
 }
 
+/// How many blanks the text begins with. Sixteen bytes at a time.
+pub(super) fn blanks(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        let bytes = u8x16::new(*block);
+        let is = |blank| bytes.simd_eq(u8x16::splat(blank));
+        let blanks = (is(b' ') | is(b'\n') | is(b'\r') | is(b'\t')).to_bitmask().trailing_ones();
+        at += blanks as usize;
+        if blanks < 16 {
+            return at;
+        }
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
+}
+
 impl<'a> Doc<'a> {
-    /// Passes a string, bare or in its union, if it is written plainly; else nothing.
+    /// Passes the rest of a string behind its quote, and what closes its union, if it is written plainly; else nothing.
     #[inline]
-    pub fn plain_text(&mut self) -> Option<Utf8<'a>> {
-        let (text, rest) = self.plain()?;
-        let (rest, in_union) = match rest.first()? {
-            b'"' => (rest, false),
-            b'{' => match rest.strip_prefix(b"{\"string\":") {
-                Some(rest) => (without_blank(rest), true),
-                None => (behind_type_name(rest)?.1, true),
-            },
-            _ => return None,
-        };
-        let start = text.len() - rest.strip_prefix(b"\"")?.len();
+    pub fn plain_text(&mut self, closing: &Closing) -> Option<Utf8<'a>> {
+        let (text, start) = self.cursor.text_and_place();
         let Run { end, is_ascii } = plain_run(text, start);
-        if text.get(end) != Some(&b'"') || (in_union && text.get(end + 1) != Some(&b'}')) {
+        if text.get(end) != Some(&b'"') {
             return None;
         }
+        let behind = closing.pass(text, end + 1)?;
         let value = text.get(start..end)?;
         if !is_ascii {
             std::str::from_utf8(value).ok()?;
         }
-        self.cursor.go_to(end + 1 + usize::from(in_union));
+        self.cursor.go_to(behind);
         Some(Utf8(value))
     }
 
-    /// Passes an integer, bare or in its union, if it is written plainly; else nothing.
+    /// As [`Doc::plain_text`], of a string that may hold escapes. Where there is none, something may be passed.
+    pub fn escaped_text(&mut self, closing: &Closing) -> Option<Text<'a>> {
+        self.cursor.rewind(self.cursor.at().checked_sub(1)?);
+        let text = self.cursor.string().ok()?;
+        self.pass_closing(closing).then_some(text)
+    }
+
+    /// Passes an integer, and what closes its union, if it is written plainly; else nothing.
     #[inline]
-    pub fn plain_integer(&mut self) -> Option<i64> {
-        let (text, rest) = self.plain()?;
-        let (rest, in_union) = match rest.first()? {
-            b'0'..=b'9' | b'-' => (rest, false),
-            b'{' => {
-                let behind = rest.strip_prefix(b"{\"long\":").or_else(|| rest.strip_prefix(b"{\"int\":"))?;
-                (without_blank(behind), true)
-            }
-            _ => return None,
-        };
+    pub fn plain_integer(&mut self, closing: &Closing) -> Option<i64> {
+        let (text, at) = self.cursor.text_and_place();
+        let rest = text.get(at..)?;
         let is_negative = rest.first() == Some(&b'-');
         let digits = if is_negative { rest.get(1..)? } else { rest };
-        let mut number = 0i64;
-        let mut length = 0;
+        let (mut number, mut length) = match digits.first_chunk().copied().and_then(eight_digits) {
+            Some(number) => (number, 8),
+            None => (0, 0),
+        };
         while let Some(digit @ b'0'..=b'9') = digits.get(length) {
             // Wraps only where more than 18 digits follow, which is refused below.
             number = number.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
@@ -124,22 +134,38 @@ impl<'a> Doc<'a> {
             b'0' => length == 1 && !is_negative,
             _ => (1..=18).contains(&length),
         };
-        let ends_here = match digits.get(length)? {
-            b'}' => true,
-            b',' | b']' => !in_union,
-            _ => false,
-        };
-        if !is_canonical || !ends_here {
+        if !is_canonical {
             return None;
         }
-        self.cursor.go_to(text.len() - digits.len() + length + usize::from(in_union));
+        let behind = end_of_word(text, text.len() - digits.len() + length, closing)?;
+        self.cursor.go_to(behind);
         Some(if is_negative { -number } else { number })
+    }
+
+    /// Passes a number, and what closes its union. Where there is none, something may be passed.
+    pub fn plain_number(&mut self, closing: &Closing) -> Option<&'a str> {
+        let number = self.cursor.number().ok()?;
+        self.end_word(closing).then_some(number)
+    }
+
+    /// Passes a boolean, and what closes its union. Where there is none, something may be passed.
+    #[inline]
+    pub fn plain_boolean(&mut self, closing: &Closing) -> Option<bool> {
+        let value = self.cursor.eat(b"true");
+        ((value || self.cursor.eat(b"false")) && self.end_word(closing)).then_some(value)
+    }
+
+    #[inline]
+    fn end_word(&mut self, closing: &Closing) -> bool {
+        let (text, at) = self.cursor.text_and_place();
+        let end = end_of_word(text, at, closing);
+        end.inspect(|end| self.cursor.go_to(*end)).is_some()
     }
 
     /// Passes the opening of an array in its union, if it is written plainly; else nothing.
     #[inline]
     pub(super) fn plain_array(&mut self) -> bool {
-        self.pass(|rest| without_blank(rest.strip_prefix(b"{\"array\":")?).strip_prefix(b"["))
+        self.pass_to(|rest| without_blank(rest.strip_prefix(b"{\"array\":")?).strip_prefix(b"["))
     }
 
     /// Passes the opening of a record's wrapper and of the record in it, if they are written plainly; else
@@ -154,28 +180,18 @@ impl<'a> Doc<'a> {
         Some(name)
     }
 
-    /// Passes the opening brace of a record that begins with this field, if it is written plainly; else nothing.
-    #[inline]
-    pub fn plain_record(&mut self, field: &str) -> bool {
-        self.pass(|rest| {
-            let inside = rest.strip_prefix(b"{")?;
-            inside.strip_prefix(b"\"")?.strip_prefix(field.as_bytes())?.strip_prefix(b"\":")?;
-            Some(inside)
-        })
-    }
-
-    /// Passes `null`, if a comma or a closing bracket follows at once; else nothing.
+    /// Passes `null`; else nothing.
     #[inline]
     pub fn plain_null(&mut self) -> bool {
-        self.pass(|rest| {
+        self.pass_to(|rest| {
             let rest = rest.strip_prefix(b"null")?;
-            matches!(rest.first()?, b',' | b'}' | b']').then_some(rest)
+            ends_word(*rest.first()?).then_some(rest)
         })
     }
 
     /// Goes on to what `behind` leaves of the text; nothing is passed where it gives none.
     #[inline]
-    fn pass(&mut self, behind: impl FnOnce(&'a [u8]) -> Option<&'a [u8]>) -> bool {
+    fn pass_to(&mut self, behind: impl FnOnce(&'a [u8]) -> Option<&'a [u8]>) -> bool {
         let place = self.plain().and_then(|(text, rest)| Some(text.len() - behind(rest)?.len()));
         place.inspect(|place| self.cursor.go_to(*place)).is_some()
     }
@@ -189,6 +205,36 @@ impl<'a> Doc<'a> {
         let (text, at) = self.cursor.text_and_place();
         Some((text, without_blank(text.get(at..)?)))
     }
+}
+
+/// The place behind what closes the union of a number or word that may end here.
+#[inline]
+fn end_of_word(text: &[u8], at: usize, closing: &Closing) -> Option<usize> {
+    if closing.is_empty() {
+        return ends_word(*text.get(at)?).then_some(at);
+    }
+    closing.pass(text, at)
+}
+
+/// What stands behind a number or word in JSON.
+#[inline]
+fn ends_word(byte: u8) -> bool {
+    matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
+}
+
+/// The number that eight digits make; `None` if others are among them.
+#[inline]
+fn eight_digits(bytes: [u8; 8]) -> Option<i64> {
+    let word = u64::from_le_bytes(bytes);
+    let is_three = |word: u64| word & 0xF0F0_F0F0_F0F0_F0F0 == 0x3030_3030_3030_3030;
+    if !is_three(word) || !is_three(word.wrapping_add(0x0606_0606_0606_0606)) {
+        return None;
+    }
+    // Pairs, then fours, then all of it: the first digit is the lowest byte.
+    let digits = word & 0x0F0F_0F0F_0F0F_0F0F;
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    Some(((fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF) as i64)
 }
 
 /// The full name of a type of the service that is the first key behind an opening brace, and the text behind
@@ -231,14 +277,11 @@ mod tests {
 
     fn texts() -> impl Strategy<Value = String> {
         let token = prop_oneof![
-            Just("{\"string\":".to_owned()),
-            Just("{\"long\":".to_owned()),
-            Just("{\"int\":".to_owned()),
-            Just("{\"com.liveperson.dataaccess.DeviceType\":".to_owned()),
-            Just("{\"com.liveperson.dataaccess.\":".to_owned()),
             "[-]?[0-9]{1,21}",
             "\"[a-z\u{e9} \\\\\"]{0,40}\"",
             Just("null".to_owned()),
+            Just("true".to_owned()),
+            Just("1.5e1".to_owned()),
             "[,}\\] .e]",
             Just(" ".to_owned()),
         ];
@@ -251,59 +294,85 @@ mod tests {
         fn answers_are_those_of_the_whole_reader(text in texts()) {
             let mut whole = Doc::new(text.as_bytes(), &[], 8);
             let scalar = whole.scalar(&[]);
-            let mut doc = Doc::new(text.as_bytes(), &[], 8);
-            if let Some(value) = doc.plain_text() {
-                let Ok(Scalar::Text(wanted)) = &scalar else { panic!("{text}: {scalar:?}") };
-                let wanted = wanted.decode().unwrap();
-                prop_assert_eq!(wanted.as_bytes(), value.bytes());
-                prop_assert_eq!(whole.cursor.at(), doc.cursor.at());
+            let doc = || Doc::new(text.as_bytes(), &[], 8);
+            for escaped in [false, true] {
+                let mut doc = doc();
+                if !doc.cursor.eat(b"\"") {
+                    continue;
+                }
+                let found = if escaped {
+                    doc.escaped_text(&Closing::NONE).map(|text| text.decode().unwrap().into_owned().into_bytes())
+                } else {
+                    doc.plain_text(&Closing::NONE).map(|text| text.bytes().to_vec())
+                };
+                if let Some(found) = found {
+                    let Ok(Scalar::Text(wanted)) = &scalar else { panic!("{text}: {scalar:?}") };
+                    let wanted = wanted.decode().unwrap().into_owned();
+                    prop_assert_eq!(wanted.into_bytes(), found);
+                    prop_assert_eq!(whole.cursor.at(), doc.cursor.at());
+                }
             }
-            let mut doc = Doc::new(text.as_bytes(), &[], 8);
-            if let Some(value) = doc.plain_integer() {
+            let mut number = doc();
+            if let Some(value) = number.plain_integer(&Closing::NONE) {
                 let Ok(Scalar::Number(wanted)) = &scalar else { panic!("{text}: {scalar:?}") };
                 prop_assert_eq!(whole_number(wanted), Some(value));
-                prop_assert_eq!(whole.cursor.at(), doc.cursor.at());
+                prop_assert_eq!(whole.cursor.at(), number.cursor.at());
             }
-            let mut doc = Doc::new(text.as_bytes(), &[], 8);
-            if doc.plain_null() {
+            let mut number = doc();
+            if let Some(value) = number.plain_number(&Closing::NONE) {
+                prop_assert_eq!(&scalar, &Ok(Scalar::Number(value)));
+                prop_assert_eq!(whole.cursor.at(), number.cursor.at());
+            }
+            let mut boolean = doc();
+            if let Some(value) = boolean.plain_boolean(&Closing::NONE) {
+                prop_assert_eq!(&scalar, &Ok(Scalar::Boolean(value)));
+                prop_assert_eq!(whole.cursor.at(), boolean.cursor.at());
+            }
+            let mut null = doc();
+            if null.plain_null() {
                 prop_assert_eq!(scalar, Ok(Scalar::Null));
-                prop_assert_eq!(whole.cursor.at(), doc.cursor.at());
+                prop_assert_eq!(whole.cursor.at(), null.cursor.at());
             }
+        }
+
+        #[test]
+        fn eight_digits_are_a_number(digits in "[0-9]{8}", other in any::<[u8; 8]>()) {
+            let bytes = <[u8; 8]>::try_from(digits.as_bytes()).unwrap();
+            prop_assert_eq!(eight_digits(bytes), Some(digits.parse().unwrap()));
+            for at in 0..8 {
+                let mut bytes = bytes;
+                bytes[at] = other[at];
+                prop_assert_eq!(eight_digits(bytes).is_some(), other[at].is_ascii_digit());
+            }
+        }
+
+        #[test]
+        fn blanks_end_at_the_first_other_byte(blank in "[ \n\r\t]{0,50}", rest in "[x\u{b}]?[ x]{0,20}") {
+            let wanted = blank.len() + rest.len() - rest.trim_start_matches(' ').len();
+            prop_assert_eq!(blanks(format!("{blank}{rest}").as_bytes()), wanted);
         }
     }
 
     #[test]
     fn the_commonest_are_answered_and_others_left() {
-        let text = |text: &str| {
-            let mut doc = Doc::new(text.as_bytes(), &[], 8);
-            doc.plain_text()
-                .map(|value| (String::from_utf8(value.bytes().to_vec()).unwrap(), doc.cursor.at()))
-        };
-        assert_eq!(text("\"x\","), Some(("x".into(), 3)));
-        assert_eq!(text("{\"string\":\"h\u{e9}\"}"), Some(("h\u{e9}".into(), 16)));
-        for other in
-            ["", "\"x", "\"a\\n\"", "{\"string\":\"x\"", "{\"string\":\"x\" }", "  \"x\"", "{\"a\":\"x\"}"]
-        {
-            assert_eq!(text(other), None, "{other}");
-        }
         let integer = |text: &str| {
             let mut doc = Doc::new(text.as_bytes(), &[], 8);
-            doc.plain_integer().map(|value| (value, doc.cursor.at()))
+            doc.plain_integer(&Closing::NONE).map(|value| (value, doc.cursor.at()))
         };
-        assert_eq!(text(" {\"string\": \"x\"}"), Some(("x".into(), 16)));
-        assert_eq!(text("{\"com.liveperson.dataaccess.T1\":\"x\"}"), Some(("x".into(), 36)));
-        assert_eq!(text("{\"com.liveperson.dataaccess.T-1\":\"x\"}"), None);
         assert_eq!(integer("-5,"), Some((-5, 2)));
-        assert_eq!(integer("{\"long\":1700000000000}"), Some((1_700_000_000_000, 22)));
-        assert_eq!(integer("{\"int\":0}"), Some((0, 9)));
+        assert_eq!(integer("1700000000000}"), Some((1_700_000_000_000, 13)));
+        assert_eq!(integer("0\n"), Some((0, 1)));
         assert_eq!(integer("999999999999999999]"), Some((999_999_999_999_999_999, 18)));
-        for other in
-            ["5", "05,", "-0,", "-,", "1.0,", "1e2,", "1000000000000000000,", "{\"long\":5,", "{\"long\":}"]
-        {
+        for other in ["5", "05,", "-0,", "-,", "1.0,", "1e2,", "1000000000000000000,", "\"5\","] {
             assert_eq!(integer(other), None, "{other}");
         }
-        let bad = b"\"\xFF\",";
-        assert_eq!(Doc::new(bad, &[], 8).plain_text(), None);
-        assert_eq!(Doc::new(b"\"x\",", &[0], 8).plain_text(), None, "it was decrypted");
+        let text = |text: &[u8]| {
+            let mut doc = Doc::new(text, &[], 8);
+            doc.plain_text(&Closing::NONE).map(|text| text.bytes().to_vec())
+        };
+        assert_eq!(text("h\u{e9}\"".as_bytes()), Some("h\u{e9}".into()));
+        for other in [&b"x"[..], b"a\\n\"", b"\xFF\"", b"a\nb\""] {
+            assert_eq!(text(other), None, "{other:?}");
+        }
     }
 }

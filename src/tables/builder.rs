@@ -14,6 +14,7 @@ use super::declare::{Lead, OwnTime, Table};
 use super::extra::Extra;
 use super::schema;
 use crate::model::{Scope, UtcDay};
+use crate::records::Opening;
 
 /// Rows of one table and one partition day.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct RecordLineage<'a> {
 pub struct TableBuilder {
     pub table: &'static Table,
     pub item: Struct,
+    /// The wrapper of an item, as it came last.
+    pub wrapper: Opening,
     lead: Vec<Column>,
     counts: Vec<Primitive<i64>>,
     schema_version: Texts,
@@ -70,6 +73,7 @@ impl TableBuilder {
         TableBuilder {
             table,
             item: Struct::new(&table.record),
+            wrapper: Opening::UNKNOWN,
             lead: table.lead.iter().map(|lead| Column::new(lead.kind())).collect(),
             counts: table.counts.iter().map(|_| Primitive::default()).collect(),
             schema_version: Texts::default(),
@@ -113,16 +117,14 @@ impl TableBuilder {
 
     /// Appends to a lead column up to `rows`.
     pub fn fill_lead(&mut self, lead: Lead, rows: usize, value: LeadValue<'_>) {
-        let columns = self.table.lead.iter().zip(&mut self.lead);
-        for (_, column) in columns.filter(|(column, _)| **column == lead) {
-            match (column, value) {
-                (Column::Text(texts), LeadValue::Text(value)) => texts.fill(rows, value),
-                (Column::Int64(values), LeadValue::Integer(value)) => values.fill(rows, value),
-                (Column::Int32(values), LeadValue::Integer(value)) => {
-                    values.fill(rows, value.and_then(|value| i32::try_from(value).ok()));
-                }
-                _ => {}
+        let Some(index) = self.table.lead.iter().position(|column| *column == lead) else { return };
+        match (self.lead.get_mut(index), value) {
+            (Some(Column::Text(texts)), LeadValue::Text(value)) => texts.fill(rows, value),
+            (Some(Column::Int64(values)), LeadValue::Integer(value)) => values.fill(rows, value),
+            (Some(Column::Int32(values)), LeadValue::Integer(value)) => {
+                values.fill(rows, value.and_then(|value| i32::try_from(value).ok()));
             }
+            _ => {}
         }
     }
 

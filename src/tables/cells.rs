@@ -4,27 +4,29 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, NullBufferBuilder, StringArray, TimestampMillisecondArray};
+use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMillisecondArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::ArrowNativeType;
 use arrow::error::ArrowError;
 
-use crate::records::Utf8;
+use super::nulls::Nulls;
+use crate::records::{Text, Utf8};
 
 /// Fixed-width values.
 #[derive(Debug)]
 pub struct Primitive<T> {
     values: Vec<T>,
-    valid: NullBufferBuilder,
+    nulls: Nulls,
 }
 
-impl<T: ArrowNativeType> Default for Primitive<T> {
+impl<T> Default for Primitive<T> {
     fn default() -> Self {
-        Primitive { values: Vec::new(), valid: NullBufferBuilder::new(0) }
+        Primitive { values: Vec::new(), nulls: Nulls::default() }
     }
 }
 
 impl<T: ArrowNativeType> Primitive<T> {
+    #[inline]
     pub fn len(&self) -> usize {
         self.values.len()
     }
@@ -32,7 +34,6 @@ impl<T: ArrowNativeType> Primitive<T> {
     #[inline]
     pub fn push(&mut self, value: T) {
         self.values.push(value);
-        self.valid.append_non_null();
     }
 
     /// Appends the value of a row; rows before it that have none become null.
@@ -46,33 +47,33 @@ impl<T: ArrowNativeType> Primitive<T> {
     }
 
     /// Fills up to `rows` with one value (or null).
+    #[inline]
     pub fn fill(&mut self, rows: usize, value: Option<T>) {
-        let missing = rows.saturating_sub(self.len());
-        self.values.resize(self.len() + missing, value.unwrap_or_default());
-        if value.is_some() {
-            self.valid.append_n_non_nulls(missing);
-        } else {
-            self.valid.append_n_nulls(missing);
+        let length = self.len();
+        if length >= rows {
+            return;
         }
+        if value.is_none() {
+            self.nulls.add(length, rows);
+        }
+        self.values.resize(rows, value.unwrap_or_default());
     }
 
     pub fn truncate(&mut self, rows: usize) {
         if rows < self.len() {
             self.values.truncate(rows);
-            self.valid.truncate(rows);
+            self.nulls.truncate(rows);
         }
     }
 
     pub fn get(&self, row: usize) -> Option<T> {
-        self.valid_at(row).then(|| self.values.get(row).copied()).flatten()
-    }
-
-    fn valid_at(&self, row: usize) -> bool {
-        row < self.len() && self.valid.is_valid(row)
+        let value = self.values.get(row).copied();
+        value.filter(|_| !self.nulls.is_null(row))
     }
 
     pub fn take(&mut self) -> (ScalarBuffer<T>, Option<NullBuffer>) {
-        (renew(&mut self.values).into(), renew_valid(&mut self.valid))
+        let nulls = self.nulls.take(self.len());
+        (renew(&mut self.values).into(), nulls)
     }
 }
 
@@ -102,27 +103,22 @@ pub fn renew<T>(values: &mut Vec<T>) -> Vec<T> {
     taken
 }
 
-/// As [`renew`], for what tells which rows are null.
-pub fn renew_valid(valid: &mut NullBufferBuilder) -> Option<NullBuffer> {
-    let room = valid.len().min(RENEWED_BYTES);
-    std::mem::replace(valid, NullBufferBuilder::new(room)).finish()
-}
-
 /// Texts.
 #[derive(Debug)]
 pub struct Texts {
     bytes: Vec<u8>,
     offsets: Vec<i32>,
-    valid: NullBufferBuilder,
+    nulls: Nulls,
 }
 
 impl Default for Texts {
     fn default() -> Self {
-        Texts { bytes: Vec::new(), offsets: vec![0], valid: NullBufferBuilder::new(0) }
+        Texts { bytes: Vec::new(), offsets: vec![0], nulls: Nulls::default() }
     }
 }
 
 impl Texts {
+    #[inline]
     pub fn len(&self) -> usize {
         self.offsets.len() - 1
     }
@@ -133,6 +129,7 @@ impl Texts {
     }
 
     /// Whether so many more bytes can be held at all (Arrow's offsets have 31 bits).
+    #[inline]
     pub fn has_room(&self, bytes: usize) -> bool {
         self.bytes.len() + bytes < i32::MAX as usize
     }
@@ -141,7 +138,6 @@ impl Texts {
     pub fn push<'t>(&mut self, text: impl Into<Utf8<'t>>) {
         self.bytes.extend_from_slice(text.into().bytes());
         self.offsets.push(self.bytes.len() as i32);
-        self.valid.append_non_null();
     }
 
     /// Appends the text of a row; rows before it that have none become null. False: it is too long.
@@ -157,13 +153,32 @@ impl Texts {
         true
     }
 
+    /// As [`Texts::push_at`], what is escaped in the text resolved. False also where it is not Unicode.
+    pub fn push_decoded_at(&mut self, row: usize, text: Text<'_>) -> bool {
+        if !self.has_room(text.raw.len()) || text.decode_onto(&mut self.bytes).is_err() {
+            return false;
+        }
+        let end = self.bytes.len() as i32;
+        if self.len() < row {
+            let start = self.offsets.last().copied().unwrap_or_default();
+            self.nulls.add(self.len(), row);
+            self.offsets.resize(row + 1, start);
+        }
+        self.offsets.push(end);
+        true
+    }
+
+    #[inline]
     pub fn fill(&mut self, rows: usize, text: Option<&str>) {
-        let missing = rows.saturating_sub(self.len());
+        let length = self.len();
+        if length >= rows {
+            return;
+        }
         match text {
-            Some(text) => (0..missing).for_each(|_| self.push(text)),
+            Some(text) => (length..rows).for_each(|_| self.push(text)),
             None => {
-                self.offsets.resize(self.offsets.len() + missing, self.bytes.len() as i32);
-                self.valid.append_n_nulls(missing);
+                self.nulls.add(length, rows);
+                self.offsets.resize(rows + 1, self.bytes.len() as i32);
             }
         }
     }
@@ -172,13 +187,13 @@ impl Texts {
         if rows < self.len() {
             self.offsets.truncate(rows + 1);
             self.bytes.truncate(self.offsets.last().copied().unwrap_or_default() as usize);
-            self.valid.truncate(rows);
+            self.nulls.truncate(rows);
         }
     }
 
     /// The text of a row; `None` where it is null or missing.
     pub fn get(&self, row: usize) -> Option<&str> {
-        if row >= self.len() || !self.valid.is_valid(row) {
+        if row >= self.len() || self.nulls.is_null(row) {
             return None;
         }
         let from = *self.offsets.get(row)? as usize;
@@ -187,9 +202,10 @@ impl Texts {
     }
 
     pub fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let nulls = self.nulls.take(self.len());
         let (bytes, offsets) = (renew(&mut self.bytes), renew(&mut self.offsets));
         self.offsets.push(0);
         let offsets = OffsetBuffer::new(offsets.into());
-        Ok(Arc::new(StringArray::try_new(offsets, bytes.into(), renew_valid(&mut self.valid))?))
+        Ok(Arc::new(StringArray::try_new(offsets, bytes.into(), nulls)?))
     }
 }

@@ -8,69 +8,92 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int32Array, ListArray, NullBufferBuilder,
-    StructArray,
+    ArrayRef, BooleanArray, BooleanBufferBuilder, Float64Array, Int32Array, ListArray, StructArray,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{FieldRef, Fields};
 use arrow::error::ArrowError;
 
-use super::cells::{Primitive, Texts, renew, renew_valid};
+use super::cells::{Primitive, Texts, renew};
 use super::declare::{Kind, Record};
+use super::nulls::Nulls;
 use super::schema;
+use crate::records::Opening;
+
+/// How a field came last: nearly every record repeats it.
+#[derive(Clone, Debug)]
+pub struct Habit {
+    pub opening: Opening,
+    /// Index of the field that came behind it.
+    pub next: usize,
+}
 
 /// A nullable struct column, or the content of an item.
 #[derive(Debug)]
 pub struct Struct {
     pub record: &'static Record,
     pub children: Vec<Column>,
-    valid: NullBufferBuilder,
+    /// One for each child.
+    pub habits: Vec<Habit>,
+    /// Index of the field that came first.
+    pub start: usize,
+    rows: usize,
+    nulls: Nulls,
 }
 
 impl Struct {
     pub fn new(record: &'static Record) -> Struct {
-        let children = record.fields.iter().map(|field| Column::new(field.kind)).collect();
-        Struct { record, children, valid: NullBufferBuilder::new(0) }
+        let children: Vec<_> = record.fields.iter().map(|field| Column::new(field.kind)).collect();
+        let habit = |index| Habit { opening: Opening::UNKNOWN, next: index + 1 };
+        let habits = (0..children.len()).map(habit).collect();
+        Struct { record, children, habits, start: 0, rows: 0, nulls: Nulls::default() }
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
-        self.valid.len()
+        self.rows
     }
 
     /// Ends the current row. Fields that it lacked are null: their columns lag until they are met again.
     #[inline]
     pub fn end_row(&mut self) {
-        self.valid.append_non_null();
+        self.rows += 1;
     }
 
     /// Fills up to `rows` with nulls.
+    #[inline]
     pub fn pad_to(&mut self, rows: usize) {
-        self.valid.append_n_nulls(rows.saturating_sub(self.valid.len()));
+        if self.rows < rows {
+            self.nulls.add(self.rows, rows);
+            self.rows = rows;
+        }
     }
 
     /// Also cuts what an unfinished row left in the children.
     pub fn truncate(&mut self, rows: usize) {
-        if rows < self.valid.len() {
-            self.valid.truncate(rows);
+        if rows < self.rows {
+            self.rows = rows;
+            self.nulls.truncate(rows);
         }
         self.children.iter_mut().for_each(|child| child.truncate(rows));
     }
 
     /// Finishes the children alone, as the columns of a table, and empties the builder.
     pub fn finish_rows(&mut self, rows: usize, arrays: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
-        renew_valid(&mut self.valid);
+        self.nulls.truncate(0);
+        self.rows = 0;
         self.children.iter_mut().try_for_each(|child| child.finish(rows, arrays))
     }
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let rows = self.len();
-        let valid = renew_valid(&mut self.valid);
+        let rows = std::mem::take(&mut self.rows);
+        let nulls = self.nulls.take(rows);
         let mut arrays = Vec::with_capacity(self.children.len());
         for child in &mut self.children {
             child.finish(rows, &mut arrays)?;
         }
         let fields: Fields = schema::struct_fields(self.record);
-        Ok(Arc::new(StructArray::try_new_with_length(fields, arrays, valid, rows)?))
+        Ok(Arc::new(StructArray::try_new_with_length(fields, arrays, nulls, rows)?))
     }
 }
 
@@ -78,8 +101,10 @@ impl Struct {
 #[derive(Debug)]
 pub struct List {
     pub item: Column,
+    /// How an item that is no array or bare record came last.
+    pub opening: Opening,
     offsets: Vec<i32>,
-    valid: NullBufferBuilder,
+    nulls: Nulls,
     item_field: FieldRef,
 }
 
@@ -87,8 +112,9 @@ impl List {
     fn new(item: &'static Kind) -> List {
         List {
             item: Column::new(*item),
+            opening: Opening::ITEM,
             offsets: vec![0],
-            valid: NullBufferBuilder::new(0),
+            nulls: Nulls::default(),
             item_field: schema::list_item(item),
         }
     }
@@ -100,31 +126,33 @@ impl List {
     /// Ends the current row: what was added to `item` since the last row is its list.
     pub fn end_row(&mut self) {
         self.offsets.push(self.item.len() as i32);
-        self.valid.append_non_null();
     }
 
-    fn pad(&mut self, rows: usize) {
-        let missing = rows.saturating_sub(self.len());
-        let end = self.offsets.last().copied().unwrap_or_default();
-        self.offsets.resize(self.offsets.len() + missing, end);
-        self.valid.append_n_nulls(missing);
+    #[inline]
+    pub fn pad(&mut self, rows: usize) {
+        let length = self.len();
+        if length < rows {
+            let end = self.offsets.last().copied().unwrap_or_default();
+            self.nulls.add(length, rows);
+            self.offsets.resize(rows + 1, end);
+        }
     }
 
     fn truncate(&mut self, rows: usize) {
         if rows < self.len() {
             self.offsets.truncate(rows + 1);
-            self.valid.truncate(rows);
+            self.nulls.truncate(rows);
         }
         self.item.truncate(self.offsets.last().copied().unwrap_or_default() as usize);
     }
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let nulls = self.nulls.take(self.len());
         let offsets = renew(&mut self.offsets);
         self.offsets.push(0);
-        let valid = renew_valid(&mut self.valid);
         let items = self.item.finish_one(offsets.last().copied().unwrap_or_default() as usize)?;
         let offsets = OffsetBuffer::new(offsets.into());
-        Ok(Arc::new(ListArray::try_new(self.item_field.clone(), offsets, items, valid)?))
+        Ok(Arc::new(ListArray::try_new(self.item_field.clone(), offsets, items, nulls)?))
     }
 }
 
@@ -133,6 +161,8 @@ impl List {
 pub struct UnionColumns {
     pub tag: Texts,
     pub branches: Vec<Struct>,
+    /// The wrapper of each branch, as it came last.
+    pub wrappers: Vec<Opening>,
 }
 
 /// A column that is being built.
@@ -141,7 +171,7 @@ pub enum Column {
     Int32(Primitive<i32>),
     Int64(Primitive<i64>),
     Float64(Primitive<f64>),
-    Boolean(BooleanBufferBuilder, NullBufferBuilder),
+    Boolean(BooleanBufferBuilder, Nulls),
     Time(Primitive<i64>),
     Text(Texts),
     Json(Texts),
@@ -156,7 +186,7 @@ impl Column {
             Kind::Int32 => Column::Int32(Primitive::default()),
             Kind::Int64 => Column::Int64(Primitive::default()),
             Kind::Float64 => Column::Float64(Primitive::default()),
-            Kind::Boolean => Column::Boolean(BooleanBufferBuilder::new(0), NullBufferBuilder::new(0)),
+            Kind::Boolean => Column::Boolean(BooleanBufferBuilder::new(0), Nulls::default()),
             Kind::Time => Column::Time(Primitive::default()),
             Kind::Text => Column::Text(Texts::default()),
             Kind::Json => Column::Json(Texts::default()),
@@ -165,10 +195,12 @@ impl Column {
             Kind::Union(union) => Column::Union(UnionColumns {
                 tag: Texts::default(),
                 branches: union.branches.iter().map(|branch| Struct::new(branch.record)).collect(),
+                wrappers: vec![Opening::UNKNOWN; union.branches.len()],
             }),
         }
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
         match self {
             Column::Int32(values) => values.len(),
@@ -187,11 +219,12 @@ impl Column {
         self.pad(self.len() + 1);
     }
 
-    pub fn push_boolean(&mut self, value: bool) {
-        if let Column::Boolean(values, valid) = self {
-            values.append(value);
-            valid.append_non_null();
-        }
+    /// Appends the boolean of a row; rows before it that have none become null. False: this holds no booleans.
+    pub fn push_boolean_at(&mut self, row: usize, value: bool) -> bool {
+        self.pad(row);
+        let Column::Boolean(values, _) = self else { return false };
+        values.append(value);
+        true
     }
 
     /// Fills up to `rows` with nulls.
@@ -204,10 +237,9 @@ impl Column {
             Column::Int32(values) => values.fill(rows, None),
             Column::Int64(values) | Column::Time(values) => values.fill(rows, None),
             Column::Float64(values) => values.fill(rows, None),
-            Column::Boolean(values, valid) => {
-                let missing = rows - values.len();
-                values.append_n(missing, false);
-                valid.append_n_nulls(missing);
+            Column::Boolean(values, nulls) => {
+                nulls.add(values.len(), rows);
+                values.append_n(rows - values.len(), false);
             }
             Column::Text(texts) | Column::Json(texts) => texts.fill(rows, None),
             Column::List(list) => list.pad(rows),
@@ -223,10 +255,10 @@ impl Column {
             Column::Int32(values) => values.truncate(rows),
             Column::Int64(values) | Column::Time(values) => values.truncate(rows),
             Column::Float64(values) => values.truncate(rows),
-            Column::Boolean(values, valid) => {
+            Column::Boolean(values, nulls) => {
                 if rows < values.len() {
                     values.truncate(rows);
-                    valid.truncate(rows);
+                    nulls.truncate(rows);
                 }
             }
             Column::Text(texts) | Column::Json(texts) => texts.truncate(rows),
@@ -267,8 +299,9 @@ impl Column {
                 Arc::new(Float64Array::try_new(values, valid)?)
             }
             Column::Time(values) => values.finish_times()?,
-            Column::Boolean(values, valid) => {
-                Arc::new(BooleanArray::new(values.finish(), renew_valid(valid)))
+            Column::Boolean(values, nulls) => {
+                let nulls = nulls.take(values.len());
+                Arc::new(BooleanArray::new(values.finish(), nulls))
             }
             Column::Text(texts) | Column::Json(texts) => texts.finish()?,
             Column::List(list) => list.finish()?,

@@ -109,6 +109,14 @@ pub struct Notes {
     pub oddities: Oddities,
 }
 
+/// A moment between two items.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    oddities: Oddities,
+    above: usize,
+    item: Option<usize>,
+}
+
 impl Notes {
     /// Forgets all but the count of oddities: a new record begins.
     pub fn clear(&mut self) {
@@ -116,6 +124,18 @@ impl Notes {
         self.item = None;
         self.row = Extra::default();
         self.above = Extra::default();
+    }
+
+    /// What was noted so far above items, to go back to; of a new item nothing may be noted yet.
+    pub fn mark(&self) -> Mark {
+        Mark { oddities: self.oddities, above: self.above.members.len(), item: self.item }
+    }
+
+    /// Forgets what was noted since, all of a row included.
+    pub fn go_back(&mut self, mark: Mark) {
+        (self.oddities, self.item) = (mark.oddities, mark.item);
+        self.above.members.truncate(mark.above);
+        self.row = Extra::default();
     }
 
     /// A field without a column, below the current path.

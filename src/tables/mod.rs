@@ -19,6 +19,8 @@ mod columns;
 mod ddl;
 mod declare;
 mod extra;
+mod members;
+mod nulls;
 mod quarantine;
 mod reader;
 mod reference;

@@ -4,11 +4,14 @@
 //! to integer, `5.0` to 5, integer to double when exact); a decrypted text is read as JSON where the
 //! column is not text. Everything else leaves the column null and goes to `extra`.
 
+use std::borrow::Cow;
+
 use super::columns::{Column, List, Struct, UnionColumns};
 use super::declare::{Field, Kind, Record, Union};
 use super::extra::{Notes, compact, compact_opened};
+use super::members::{fields, items};
 use crate::records::{
-    Cursor, Doc, Entered, Scalar, Step, SyntaxError, Text, canonical_integer, short_name, whole_number,
+    Content, Cursor, Doc, Entered, Scalar, SyntaxError, Text, canonical_integer, short_name, whole_number,
 };
 
 /// Enums of the service, which may come wrapped by their short names.
@@ -18,85 +21,6 @@ const ENUMS: &[&str] = &["ControlGroupEnum", "ConversationType", "DeviceType", "
 /// (`spark.sql.parquet.datetimeRebaseModeInRead`); a single one would make a whole file unreadable.
 pub fn is_time(ms: i64) -> bool {
     (-2_208_988_800_000..253_402_300_800_000).contains(&ms)
-}
-
-/// Reads the fields of a record into the columns of `into`, up to and including the closing brace.
-pub fn fields(doc: &mut Doc<'_>, into: &mut Struct, notes: &mut Notes) -> Result<(), SyntaxError> {
-    let (mut first, mut guess) = (true, 0);
-    loop {
-        if next_is(doc, into.record.fields, guess, &mut first) {
-            member(doc, into, guess, notes)?;
-            guess += 1;
-            continue;
-        }
-        let Some(key) = doc.cursor.next_key(&mut first)? else { break };
-        match find(into.record.fields, key, guess) {
-            Some(index) => {
-                guess = index + 1;
-                member(doc, into, index, notes)?;
-            }
-            None => unknown_member(doc, key, notes)?,
-        }
-    }
-    into.end_row();
-    Ok(())
-}
-
-/// Passes the key of the field at `guess`, if it comes next: most records keep to one order.
-#[inline]
-pub fn next_is(doc: &mut Doc<'_>, fields: &[Field], guess: usize, first: &mut bool) -> bool {
-    fields.get(guess).is_some_and(|field| doc.cursor.next_key_is(field.json, first))
-}
-
-/// Reads the value of a known field.
-pub fn member(
-    doc: &mut Doc<'_>,
-    into: &mut Struct,
-    index: usize,
-    notes: &mut Notes,
-) -> Result<(), SyntaxError> {
-    let row = into.len();
-    let (Some(field), Some(column)) = (into.record.fields.get(index), into.children.get_mut(index)) else {
-        return doc.cursor.skip_value().map(|_| ());
-    };
-    if column.len() <= row && plain_value(doc, column, row) {
-        return Ok(());
-    }
-    notes.path.push(Step::Key(field.json));
-    if column.len() > row {
-        let again = doc.cursor.skip_value()?;
-        notes.misfit(again);
-    } else {
-        column.pad(row);
-        value(doc, column, field.kind, notes)?;
-        column.pad(row + 1);
-    }
-    notes.path.pop();
-    Ok(())
-}
-
-/// Appends the next value at `row`, if it is one of the commonest and fits; else nothing is passed.
-#[inline]
-fn plain_value(doc: &mut Doc<'_>, column: &mut Column, row: usize) -> bool {
-    let start = doc.cursor.at();
-    let stored = match column {
-        Column::Text(texts) => doc.plain_text().is_some_and(|text| texts.push_at(row, text)),
-        Column::Int64(values) => doc.plain_integer().is_some_and(|number| values.push_at(row, number)),
-        Column::Time(values) => doc.plain_integer().is_some_and(|ms| is_time(ms) && values.push_at(row, ms)),
-        Column::Int32(values) => doc
-            .plain_integer()
-            .and_then(|number| i32::try_from(number).ok())
-            .is_some_and(|number| values.push_at(row, number)),
-        _ => false,
-    };
-    if !stored {
-        doc.cursor.rewind(start);
-        if !doc.plain_null() {
-            return false;
-        }
-        column.pad(row + 1);
-    }
-    true
 }
 
 /// Keeps the value of a key that is no field.
@@ -137,11 +61,17 @@ pub fn find(fields: &[Field], key: Text<'_>, guess: usize) -> Option<usize> {
     })
 }
 
-fn value(doc: &mut Doc<'_>, column: &mut Column, kind: Kind, notes: &mut Notes) -> Result<(), SyntaxError> {
+/// Appends the next value, token by token. Where it does not fit the column is left as it is, or null is appended.
+pub fn value(
+    doc: &mut Doc<'_>,
+    column: &mut Column,
+    kind: Kind,
+    notes: &mut Notes,
+) -> Result<(), SyntaxError> {
     match column {
         Column::Json(texts) => {
             if let Some(json) = json_value(doc)? {
-                texts.push(json.as_str());
+                texts.push(&*json);
             } else {
                 texts.fill(texts.len() + 1, None);
             }
@@ -209,13 +139,17 @@ fn store(scalar: &Scalar<'_>, column: &mut Column) -> bool {
             push(integer(scalar).and_then(|number| i32::try_from(number).ok()), |number| values.push(number))
         }
         Column::Time(values) => push(integer(scalar).filter(|ms| is_time(*ms)), |ms| values.push(ms)),
-        Column::Float64(values) => push(number(scalar), |number| values.push(number)),
+        Column::Float64(values) => {
+            let token = if let Scalar::Number(token) = scalar { Some(*token) } else { None };
+            push(token.and_then(number), |number| values.push(number))
+        }
         Column::Boolean(..) => {
             let value = match scalar {
                 Scalar::Boolean(value) => Some(*value),
                 _ => None,
             };
-            push(value, |value| column.push_boolean(value))
+            let row = column.len();
+            value.is_some_and(|value| column.push_boolean_at(row, value))
         }
         _ => false,
     }
@@ -233,8 +167,8 @@ fn integer(scalar: &Scalar<'_>) -> Option<i64> {
     }
 }
 
-fn number(scalar: &Scalar<'_>) -> Option<f64> {
-    let Scalar::Number(token) = scalar else { return None };
+/// A number token as a double, if it is exact enough.
+pub fn number(token: &str) -> Option<f64> {
     let number = token.parse::<f64>().ok().filter(|number| number.is_finite())?;
     let is_integer = !token.bytes().any(|b| matches!(b, b'.' | b'e' | b'E'));
     let mantissa = token.split(['e', 'E']).next().unwrap_or_default();
@@ -243,16 +177,21 @@ fn number(scalar: &Scalar<'_>) -> Option<f64> {
         return None;
     }
     // Beyond 2^53 not every integer is a double.
-    let exact = !is_integer || number.abs() < 9_007_199_254_740_992.0 || format!("{number:.0}") == *token;
+    let exact = !is_integer || number.abs() < 9_007_199_254_740_992.0 || format!("{number:.0}") == token;
     exact.then_some(number)
 }
 
 /// A value as JSON text, `None` for null. A decrypted text that is JSON stands as JSON.
-pub fn json_value(doc: &mut Doc<'_>) -> Result<Option<String>, SyntaxError> {
+pub fn json_value<'a>(doc: &mut Doc<'a>) -> Result<Option<Cow<'a, str>>, SyntaxError> {
     doc.cursor.skip_space();
-    let start = doc.cursor.at();
+    let (start, loose) = (doc.cursor.at(), doc.cursor.loose());
     let scalar = doc.scalar(&[])?;
     let raw = doc.cursor.since(start);
+    // Without blanks, and with nothing that might be no Unicode, it is as it would be written here.
+    let is_compact = doc.cursor.loose() == loose && !doc.is_encrypted() && scalar != Scalar::Null;
+    if let Some(Ok(text)) = is_compact.then(|| std::str::from_utf8(raw)) {
+        return Ok(Some(Cow::Borrowed(text)));
+    }
     Ok(match scalar {
         Scalar::Null => None,
         Scalar::Decrypted(text) => {
@@ -260,40 +199,23 @@ pub fn json_value(doc: &mut Doc<'_>) -> Result<Option<String>, SyntaxError> {
                 let mut cursor = Cursor::new(plain.as_bytes(), doc.cursor.max_depth());
                 cursor.skip_value().is_ok() && cursor.at_end()
             });
-            Some(plain.map_or_else(|| compact(raw), |plain| compact(plain.as_bytes())))
+            Some(plain.map_or_else(|| compact(raw), |plain| compact(plain.as_bytes())).into())
         }
-        _ => Some(compact_opened(raw, &|quote| doc.is_decrypted_at(start + quote))),
+        _ => Some(compact_opened(raw, &|quote| doc.is_decrypted_at(start + quote)).into()),
     })
 }
 
 fn list(doc: &mut Doc<'_>, into: &mut List, kind: Kind, notes: &mut Notes) -> Result<(), SyntaxError> {
     let Kind::List(item) = kind else { return doc.cursor.skip_value().map(|_| ()) };
     let mut beside = Vec::new();
-    let entered = doc.array(
-        &mut |doc, _| {
-            let (mut first, mut index, before) = (true, 0, into.item.len());
-            while doc.cursor.next_item(&mut first)? {
-                if !plain_value(doc, &mut into.item, before + index) {
-                    notes.path.push(Step::Index(index));
-                    value(doc, &mut into.item, *item, notes)?;
-                    notes.path.pop();
-                }
-                index += 1;
-                into.item.pad(before + index);
-            }
-            into.end_row();
-            Ok(())
-        },
-        &mut |key, raw| beside.push((key.to_owned(), raw.to_vec())),
-    )?;
+    let entered = doc.array(&mut |doc, _| items(doc, into, *item, notes), &mut |key, raw| {
+        beside.push((key.to_owned(), raw.to_vec()));
+    })?;
     after(entered, beside, notes);
     Ok(())
 }
 
 fn record(doc: &mut Doc<'_>, into: &mut Struct, notes: &mut Notes) -> Result<(), SyntaxError> {
-    if into.record.fields.first().is_some_and(|field| doc.plain_record(field.json)) {
-        return fields(doc, into, notes);
-    }
     let mut beside = Vec::new();
     let shape = into.record;
     let entered = doc.record(
@@ -347,6 +269,12 @@ fn one_of(
             into.tag.fill(row + 1, known.or(name.map(short_name)));
             match found.and_then(|index| into.branches.get_mut(index)) {
                 Some(branch) => {
+                    if let Some(wrapper) = found.and_then(|index| into.wrappers.get_mut(index))
+                        && name.is_some()
+                        && !doc.is_encrypted()
+                    {
+                        wrapper.learn(doc, start, start, false, Content::Record);
+                    }
                     branch.pad_to(row);
                     fields(doc, branch, notes)
                 }

@@ -3,11 +3,32 @@
 use super::super::bodies::{Body, Detected, body_of_fields, body_of_name, detect};
 use super::super::builder::TableBuilder;
 use super::super::extra::{Notes, compact_opened};
-use super::super::values::{self, find, member, skip_members, unknown_member};
+use super::super::members::{Place, close, known_fields, passes};
+use super::super::values::{self, skip_members, unknown_member};
 use super::header::Header;
 use super::{Reader, Untold, is};
 use crate::model::Stream;
-use crate::records::{Doc, Entered, Step, SyntaxError, short_name};
+use crate::records::{Content, Doc, Entered, Opening, Step, SyntaxError, short_name};
+
+/// Kinds of bodies that are remembered.
+const MAX_KNOWN: usize = 16;
+
+/// A kind of body that came before.
+#[derive(Debug)]
+pub struct KnownBody {
+    /// As sent.
+    name: String,
+    wrapper: Opening,
+    makes: Makes,
+}
+
+/// What a kind of body made.
+#[derive(Clone, Copy, Debug)]
+enum Makes {
+    Items(&'static Body),
+    /// Most likely: its fields tell.
+    Row(&'static str),
+}
 
 impl Reader {
     pub(super) fn read_body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
@@ -18,31 +39,38 @@ impl Reader {
         let stream = self.origin.stream;
         let mut beside = Vec::new();
         let mut unknown: Option<Option<String>> = None;
-        let entered = doc.record(
-            Body::wrappers(stream),
-            &|key| key == b"header" || body_of_fields(stream, key).is_some(),
-            &mut |doc, name| {
-                let known = match name {
-                    Some(name) => body_of_name(stream, short_name(name)),
-                    None => body_of_members(doc.clone(), stream),
-                };
-                let known = match known {
-                    Some(body) => Some(Detected::List(body)),
-                    None if stream == Stream::WebSession => detect(doc.clone(), name.unwrap_or_default()),
-                    None => None,
-                };
-                match known {
-                    Some(Detected::List(body)) => self.listed_body(doc, body),
-                    Some(Detected::Direct(table)) => self.direct_body(doc, table),
-                    Some(Detected::Member(table, key)) => self.member_body(doc, table, &key),
-                    None => {
-                        unknown = Some(name.map(str::to_owned));
-                        self.unknown_body(doc)
+        let entered = if self.known_body(doc, start)? {
+            Entered::Read
+        } else {
+            doc.record(
+                Body::wrappers(stream),
+                &|key| key == b"header" || body_of_fields(stream, key).is_some(),
+                &mut |doc, name| {
+                    let known = match name {
+                        Some(name) => body_of_name(stream, short_name(name)),
+                        None => body_of_members(doc.clone(), stream),
+                    };
+                    let known = match known {
+                        Some(body) => Some(Detected::List(body)),
+                        None if stream == Stream::WebSession => detect(doc.clone(), name.unwrap_or_default()),
+                        None => None,
+                    };
+                    if let Some(name) = name {
+                        self.learn_body(doc, start, name, known.as_ref());
                     }
-                }
-            },
-            &mut |key, raw| beside.push((key.to_owned(), raw.to_vec())),
-        )?;
+                    match known {
+                        Some(Detected::List(body)) => self.listed_body(doc, body),
+                        Some(Detected::Direct(table)) => self.direct_body(doc, table, false).map(drop),
+                        Some(Detected::Member(table, key)) => self.member_body(doc, table, &key),
+                        None => {
+                            unknown = Some(name.map(str::to_owned));
+                            self.unknown_body(doc)
+                        }
+                    }
+                },
+                &mut |key, raw| beside.push((key.to_owned(), raw.to_vec())),
+            )?
+        };
         values::after(entered, beside, &mut self.notes);
         if entered != Entered::Read {
             return Ok(());
@@ -62,6 +90,66 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Reads a body in a wrapper that came before, if it is of the same kind again; else nothing.
+    fn known_body(&mut self, doc: &mut Doc<'_>, start: usize) -> Result<bool, SyntaxError> {
+        let Some(index) = self.known_bodies.iter().position(|body| passes(doc, &body.wrapper)) else {
+            return Ok(false);
+        };
+        match self.known_bodies.get(index).map(|body| body.makes) {
+            Some(Makes::Items(body)) => self.listed_body(doc, body)?,
+            Some(Makes::Row(table)) if self.direct_body_again(doc, table) => {}
+            _ => {
+                doc.cursor.rewind(start);
+                return Ok(false);
+            }
+        }
+        let closing = self.known_bodies.get(index).map(|body| &body.wrapper.closing);
+        close(doc, closing, &mut self.notes)?;
+        Ok(true)
+    }
+
+    /// Learns what bodies in this wrapper make. The document stands inside it, `start` is where it begins.
+    fn learn_body(&mut self, doc: &Doc<'_>, start: usize, name: &str, detected: Option<&Detected>) {
+        let makes = match detected {
+            Some(Detected::List(body)) => Makes::Items(body),
+            Some(Detected::Direct(table)) => Makes::Row(table),
+            _ => return,
+        };
+        if doc.is_encrypted() {
+            return;
+        }
+        let index = self.known_bodies.iter().position(|body| body.name == name).unwrap_or_else(|| {
+            // Of names that nobody published there may be any number.
+            self.known_bodies.truncate(MAX_KNOWN - 1);
+            self.known_bodies.push(KnownBody { name: name.to_owned(), wrapper: Opening::UNKNOWN, makes });
+            self.known_bodies.len() - 1
+        });
+        if let Some(body) = self.known_bodies.get_mut(index) {
+            body.makes = makes;
+            body.wrapper.learn(doc, start, start, false, Content::Record);
+        }
+    }
+
+    /// Reads a body as a row of this table, if nothing but the header and two or more fields of the table are in it:
+    /// then no other table can be meant. Else nothing is passed, and nothing stays of it.
+    fn direct_body_again(&mut self, doc: &mut Doc<'_>, table: &'static str) -> bool {
+        let Some(index) = self.position(table) else { return false };
+        let (at, rows) = (doc.cursor.at(), self.rows(index));
+        let header = (self.header.clone(), self.first_header.clone(), self.first_row);
+        let (depth, mark) = (self.notes.path.depth(), self.notes.mark());
+        if let Ok(true) = self.direct_body(doc, table, true) {
+            return true;
+        }
+        doc.cursor.rewind(at);
+        (self.header, self.first_header, self.first_row) = header;
+        self.notes.path.truncate(depth);
+        self.notes.go_back(mark);
+        if let Some(builder) = self.tables.get_mut(index) {
+            builder.item.truncate(rows);
+        }
+        false
     }
 
     /// A body of a published type: a header and one list of items.
@@ -93,13 +181,23 @@ impl Reader {
         Ok(())
     }
 
-    /// A body whose fields make one row (geo, session info).
-    fn direct_body(&mut self, doc: &mut Doc<'_>, table: &'static str) -> Result<(), SyntaxError> {
-        let Some(index) = self.position(table) else { return skip_members(doc) };
+    /// A body whose fields make one row (geo, session info). With `only_fields` it is left, and false given, where
+    /// anything else is met or less than two fields are.
+    fn direct_body(
+        &mut self,
+        doc: &mut Doc<'_>,
+        table: &'static str,
+        only_fields: bool,
+    ) -> Result<bool, SyntaxError> {
+        let Some(index) = self.position(table) else { return skip_members(doc).map(|()| true) };
         self.note_first_row(index);
         let item = self.notes.item.replace(self.notes.path.depth());
-        let (mut first, mut seen_header) = (true, false);
-        while let Some(key) = doc.cursor.next_key(&mut first)? {
+        let Some(mut place) = self.tables.get(index).map(|builder| Place::start_of(&builder.item)) else {
+            return Ok(false);
+        };
+        let mut seen_header = false;
+        while let Some(builder) = self.tables.get_mut(index) {
+            let Some(key) = known_fields(doc, &mut builder.item, &mut place, &mut self.notes)? else { break };
             if is(key, "header") && !seen_header {
                 seen_header = true;
                 // The header lies beside the item, not in it.
@@ -108,17 +206,18 @@ impl Reader {
                 self.read_header(doc)?;
                 self.notes.item = Some(self.notes.path.depth());
                 self.notes.row = row;
-                continue;
+            } else if only_fields {
+                return Ok(false);
+            } else {
+                unknown_member(doc, key, &mut self.notes)?;
             }
-            let Some(builder) = self.tables.get_mut(index) else { break };
-            match find(builder.item.record.fields, key, 0) {
-                Some(field) => member(doc, &mut builder.item, field, &mut self.notes)?,
-                None => unknown_member(doc, key, &mut self.notes)?,
-            }
+        }
+        if only_fields && place.fields() < 2 {
+            return Ok(false);
         }
         self.end_item(index);
         self.notes.item = item;
-        Ok(())
+        Ok(true)
     }
 
     /// A body whose fields lie in one of its members: a record, or an array of records.

@@ -3,9 +3,10 @@
 use super::super::builder::{LeadValue, TableBuilder};
 use super::super::columns::Column;
 use super::super::declare::{Lead, Table};
-use super::super::values::{self, find, has_field, member, next_is, unknown_member};
+use super::super::members::{Place, close, enters, known_fields, passes};
+use super::super::values::{self, has_field, unknown_member};
 use super::{Reader, is};
-use crate::records::{Doc, Step, SyntaxError};
+use crate::records::{Content, Doc, Entered, Step, SyntaxError};
 
 impl Reader {
     pub(super) fn items(
@@ -47,13 +48,21 @@ impl Reader {
         index: usize,
         seq: usize,
     ) -> Result<(), SyntaxError> {
-        let Some(table) = self.tables.get(index).map(|builder| builder.table) else { return Ok(()) };
+        let Some(TableBuilder { table, item, wrapper, .. }) = self.tables.get(index) else { return Ok(()) };
         if table.whole {
             return self.whole_item(doc, index, seq);
         }
-        if table.record.fields.first().is_some_and(|field| doc.plain_record(field.json)) {
+        if enters(doc, item) {
             return self.item(doc, index, seq);
         }
+        doc.cursor.skip_space();
+        let start = doc.cursor.at();
+        if passes(doc, wrapper) {
+            self.item(doc, index, seq)?;
+            let closing = self.tables.get(index).map(|builder| &builder.wrapper.closing);
+            return close(doc, closing, &mut self.notes);
+        }
+        let table = *table;
         let mut beside = Vec::new();
         let entered = doc.record(
             table.record.wrappers,
@@ -63,6 +72,11 @@ impl Reader {
             &mut |doc, _| self.item(doc, index, seq),
             &mut |key, raw| beside.push((key.to_owned(), raw.to_vec())),
         )?;
+        if let Some(builder) = self.tables.get_mut(index)
+            && entered == Entered::Read
+        {
+            builder.wrapper.learn(doc, start, start, false, Content::Record);
+        }
         values::after(entered, beside, &mut self.notes);
         Ok::<(), SyntaxError>(())
     }
@@ -92,19 +106,11 @@ impl Reader {
             self.tables.iter().map(TableBuilder::rows).collect()
         };
         let mut met = [false; 8];
-        let (mut first, mut guess) = (true, 0);
+        let Some(mut place) = self.tables.get(index).map(|builder| Place::start_of(&builder.item)) else {
+            return Ok(());
+        };
         while let Some(builder) = self.tables.get_mut(index) {
-            if next_is(doc, table.record.fields, guess, &mut first) {
-                member(doc, &mut builder.item, guess, &mut self.notes)?;
-                guess += 1;
-                continue;
-            }
-            let Some(key) = doc.cursor.next_key(&mut first)? else { break };
-            if let Some(field) = find(table.record.fields, key, guess) {
-                guess = field + 1;
-                member(doc, &mut builder.item, field, &mut self.notes)?;
-                continue;
-            }
+            let Some(key) = known_fields(doc, &mut builder.item, &mut place, &mut self.notes)? else { break };
             let child = table.children.iter().zip(&mut met).find(|((name, _), _)| is(key, name));
             match child {
                 Some(((name, child), met)) if !*met => {

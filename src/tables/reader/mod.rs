@@ -14,10 +14,10 @@ mod items;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::error::ArrowError;
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use super::builder::{RecordLineage, Rows, TableBuilder};
 use super::catalog::TABLES;
@@ -26,7 +26,8 @@ use super::declare::Table;
 use super::extra::{Notes, Oddities, write_text};
 use super::values::is_time;
 use crate::model::{Scope, Stream, UtcDay};
-use crate::records::{Doc, Head, Parts, Path, SyntaxError, Text, read_envelope};
+use crate::records::{Doc, Head, KnownHead, Parts, Path, SyntaxError, Text, read_envelope};
+use body::KnownBody;
 use header::{Header, KnownHeader, Told, fill_header};
 
 /// The part that rows come from.
@@ -69,6 +70,8 @@ pub struct Reader {
     /// Ids of the current body's header, and of the first header of the record.
     header: Arc<Header>,
     first_header: Option<Arc<Header>>,
+    known_head: KnownHead,
+    known_bodies: Vec<KnownBody>,
     /// The header that was read last: most bodies of a visit repeat it.
     known_header: KnownHeader,
     /// Headers that rows of the record tell.
@@ -118,6 +121,8 @@ impl Reader {
             is_aside: false,
             notes: Notes::default(),
             header: Arc::default(),
+            known_head: KnownHead::default(),
+            known_bodies: Vec::new(),
             known_header: KnownHeader::default(),
             first_header: None,
             told: Told::default(),
@@ -162,7 +167,9 @@ impl Reader {
         self.untold.clear();
         self.first_row = self.web_sessions.map(|table| (table, self.rows(table)));
         let mut doc = Doc::new(text, decrypted, self.max_depth);
-        let read = read_envelope(&mut doc, self);
+        let mut known = std::mem::take(&mut self.known_head);
+        let read = read_envelope(&mut doc, self, &mut known);
+        self.known_head = known;
         let broken = match read {
             Ok(head) => match self.wrong_type(&head) {
                 None => {
@@ -234,17 +241,17 @@ impl Reader {
 
     fn close_record(&mut self, head: Head, index: u64) {
         self.records += 1;
-        if let Some(version) = &head.schema_version
-            && !self.versions.contains(version)
+        if let Some(version) = head.schema_version.as_deref()
+            && !self.versions.iter().any(|known| known == version)
         {
-            self.versions.push(version.clone());
+            self.versions.push(version.to_owned());
         }
-        if let Some(account) = head.account_id.filter(|account| *account != self.origin.account) {
+        if let Some(account) = head.account_id.filter(|account| **account != *self.origin.account) {
             self.notes.oddities.foreign_accounts += 1;
             let mut raw = String::new();
             write_text(&account, &mut raw);
             self.notes.above.add("$.metaData.accountId".into(), raw.as_bytes());
-            self.foreign_account.get_or_insert(account);
+            self.foreign_account.get_or_insert_with(|| account.to_string());
         }
         self.web_session_row();
         self.untold_rows();
@@ -362,7 +369,8 @@ impl Parts for Reader {
 fn likely_start(text: &[u8]) -> Option<i64> {
     const HEAD_BYTES: usize = 512;
     let head = text.get(..text.len().min(HEAD_BYTES))?;
-    let behind = head.get(memmem::find(head, b"\"startTime\"")?..)?;
+    static KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"startTime\""));
+    let behind = head.get(KEY.find(head)?..)?;
     let digits =
         behind.iter().skip_while(|byte| !byte.is_ascii_digit()).take_while(|byte| byte.is_ascii_digit());
     digits.take(15).try_fold(0i64, |ms, digit| ms.checked_mul(10)?.checked_add(i64::from(digit - b'0')))

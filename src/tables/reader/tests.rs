@@ -6,6 +6,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::super::*;
 use crate::model::{Scope, Stream};
 
+#[path = "habit_tests.rs"]
+mod habits;
 #[path = "union_tests.rs"]
 mod unions;
 

@@ -7,7 +7,7 @@ use super::super::super::*;
 use super::rows;
 use crate::model::{Scope, Stream};
 
-const SAMPLES: [(Stream, &str); 4] = [
+pub(super) const SAMPLES: [(Stream, &str); 4] = [
     (Stream::AgentActivity, include_str!("../../../fixtures/samples/agent-activity.json")),
     (Stream::WebSession, include_str!("../../../fixtures/samples/web-session.json")),
     (Stream::Engagement, include_str!("../../../fixtures/samples/engagement.json")),
