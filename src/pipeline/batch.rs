@@ -15,6 +15,7 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use super::budget::{Budget, Share};
+use super::gathered::Gathered;
 use super::redo::Redo;
 use super::staging::Staging;
 use super::workers::{PartResult, Sizes, Spare, Tools, read_part};
@@ -74,6 +75,7 @@ pub(super) struct Try<'r, 'l> {
     /// What the batch is to replace; then all of its parts are archived or none.
     redo: Option<&'r Redo>,
     spare: Spare,
+    gathered: Gathered,
     done: Mutex<Done>,
 }
 
@@ -96,7 +98,15 @@ struct Received {
 
 impl<'r, 'l> Try<'r, 'l> {
     pub fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt, redo: Option<&'r Redo>) -> Self {
-        Try { run, batch, attempt, redo, spare: Spare::default(), done: Mutex::default() }
+        Try {
+            run,
+            batch,
+            attempt,
+            redo,
+            spare: Spare::default(),
+            gathered: Gathered::default(),
+            done: Mutex::default(),
+        }
     }
 
     /// Reads parts, as many as make a batch, and notes meanwhile what is being read: should the process die
@@ -120,10 +130,11 @@ impl<'r, 'l> Try<'r, 'l> {
     fn read_marked(self, parts: &[Part]) -> Result<ReadParts<'r, 'l>, Fault> {
         let shared = self.attempt.object_set();
         let taken = self.receive(parts, &shared);
-        let Try { run, batch, attempt, redo, done, .. } = self;
+        let Try { run, batch, attempt, redo, gathered, done, .. } = self;
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let gathered = gathered.finish(&shared);
         done.sets.push(shared);
-        let fatal = done.fatal.or(run.stop.check().err());
+        let fatal = done.fatal.or(run.stop.check().err()).or(gathered.err());
         if let Some(fault) = fatal {
             // The first fault matters; what stays behind is named by the note and removed by the next run.
             let _ = attempt.abandon(done.sets);
@@ -277,7 +288,9 @@ impl<'r, 'l> Try<'r, 'l> {
             );
             self.run.events.emit(Event::Warning { message });
         }
-        let own = staging.keep(shared)?;
+        let sizes = Sizes::of(options.work.memory_bytes);
+        let (own, readers) = staging.keep(shared, &self.gathered, sizes.gathered)?;
+        self.spare.give(readers);
         fail_point("kept");
         self.run.events.emit(Event::PartDone {
             part: part.id.name.clone(),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! recover what died runs left -> list each stream -> read the ledger -> plan: what it lacks, oldest first
-//!    -> for each batch: fetch | decode -> frame -> rows -> objects | ledger entry     (batch, workers, committing)
+//!    -> for each batch: fetch | decode -> frame -> rows -> objects | ledger entry     (batch, workers, gathered, committing)
 //!    -> record of the run, so that coverage can be proven
 //! ```
 //! Data travels one way. tokio ends at the network's edge; the work is done by rayon on bytes in memory;
@@ -15,6 +15,7 @@ mod committing;
 mod coverage;
 mod estimate;
 pub mod fuzzing;
+mod gathered;
 mod inspect;
 mod parse;
 mod plan;

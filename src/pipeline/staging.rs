@@ -9,10 +9,13 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow::record_batch::RecordBatch;
 
+use super::gathered::{Gathered, hand_on};
 use crate::lake::{Attempt, ColumnHint, ObjectSet, Placement, TableShape};
 use crate::model::{Fault, FaultKind, Stage, UtcDay};
 use crate::records::Reject;
-use crate::tables::{Kind, Rows, TABLES, Table, arrow_schema, columns, quarantine_batch, quarantine_schema};
+use crate::tables::{
+    Kind, Reader, Rows, TABLES, Table, arrow_schema, columns, quarantine_batch, quarantine_schema,
+};
 
 /// Rows of a part in the making; rows may come from several threads.
 pub struct Staging<'a> {
@@ -26,6 +29,8 @@ struct State {
     waiting: Vec<Staged>,
     bytes: usize,
     own: Option<Arc<ObjectSet>>,
+    /// With the last rows of the part; closed.
+    readers: Vec<Reader>,
 }
 
 struct Staged {
@@ -73,17 +78,37 @@ impl<'a> Staging<'a> {
         append(&own, ready)
     }
 
-    /// The part is whole: its rows go to the shared set, or its own set is handed over.
-    pub fn keep(self, shared: &ObjectSet) -> Result<Option<ObjectSet>, Fault> {
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match state.own {
-            None => append(shared, state.waiting).map(|()| None),
+    /// Takes readers with the rows that they still hold, of a part that is read to its end.
+    pub fn add_readers(&self, readers: Vec<Reader>) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).readers.extend(readers);
+    }
+
+    /// The part is whole: its rows go to the shared set, or its own set is handed over. The readers come back empty.
+    /// `max_bytes`: of a table's rows that are gathered.
+    pub fn keep(
+        self,
+        shared: &ObjectSet,
+        gathered: &Gathered,
+        max_bytes: usize,
+    ) -> Result<(Option<ObjectSet>, Vec<Reader>), Fault> {
+        let State { waiting, own, mut readers, .. } =
+            self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = readers.iter_mut().flat_map(Reader::filled);
+        match own {
+            None => {
+                append(shared, waiting)?;
+                tables.try_for_each(|table| gathered.add(table, max_bytes, shared))?;
+                drop(tables);
+                Ok((None, readers))
+            }
             Some(own) => {
-                append(&own, state.waiting)?;
+                append(&own, waiting)?;
+                tables.try_for_each(|table| hand_on(table, &own))?;
+                drop(tables);
                 // Nobody else holds it: the part's work is done. If it were held, its rows would be missed.
                 let own =
                     Arc::into_inner(own).ok_or_else(|| internal(&"the rows of a part are still in use"))?;
-                Ok(Some(own))
+                Ok((Some(own), readers))
             }
         }
     }

@@ -25,6 +25,8 @@ use crate::tables::{Origin, Reader};
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
 /// Bytes of rows at which a reader hands them on.
 pub(super) const READER_BYTES: usize = 4 << 20;
+/// Bytes of a table's rows of one day that are gathered from several parts.
+const GATHERED_BYTES: usize = 1 << 20;
 const SALVAGE_STEP_BYTES: usize = 1024;
 /// Bytes of rejected text at which it is handed on.
 const REJECT_BYTES: usize = 4 << 20;
@@ -53,6 +55,8 @@ pub struct Sizes {
     pub chunk: usize,
     /// Rows at which a reader hands them on.
     pub rows: usize,
+    /// Rows of a table and day that are gathered from several parts.
+    pub gathered: usize,
 }
 
 impl Sizes {
@@ -60,7 +64,11 @@ impl Sizes {
     /// sizes that a budget of 256 MiB gives, nothing is gained.
     pub fn of(memory_bytes: u64) -> Sizes {
         let share = |part: u64, most: usize| usize::try_from(memory_bytes / part).unwrap_or(most).min(most);
-        Sizes { chunk: share(256, CHUNK_BYTES), rows: share(64, READER_BYTES) }
+        Sizes {
+            chunk: share(256, CHUNK_BYTES),
+            rows: share(64, READER_BYTES),
+            gathered: share(512, GATHERED_BYTES),
+        }
     }
 }
 
@@ -75,6 +83,15 @@ pub struct Spare {
 
 /// Readers at most that wait for the next part.
 const SPARE_READERS: usize = 2;
+
+impl Spare {
+    /// Takes back empty readers.
+    pub fn give(&self, readers: Vec<Reader>) {
+        let mut spare = lock(&self.readers);
+        let room = SPARE_READERS.saturating_sub(spare.len());
+        spare.extend(readers.into_iter().take(room));
+    }
+}
 
 /// What is known of a part whose every record is in its staging.
 #[derive(Debug)]
@@ -293,7 +310,7 @@ impl Work<'_> {
         let mut schema_versions: Vec<String> = Vec::new();
         let mut foreign_account = None;
         for reader in &mut readers {
-            self.staging.add(reader.drain().map_err(|e| internal(&e))?)?;
+            reader.close_part();
             records_in_tables += reader.records();
             let (odd, versions) = reader.findings();
             run.mistyped += odd.mistyped;
@@ -308,16 +325,13 @@ impl Work<'_> {
                 versions.iter().filter(|v| !schema_versions.contains(v)).cloned().collect::<Vec<_>>(),
             );
         }
-        let mut spare = lock(&self.tools.spare.readers);
-        let room = SPARE_READERS.saturating_sub(spare.len());
-        spare.extend(readers.into_iter().take(room));
-        drop(spare);
         if records_in_tables + totals.rejected != framed {
             return Err(internal(&format!(
                 "{framed} records were framed, {records_in_tables} are in tables and {} in quarantine",
                 totals.rejected
             )));
         }
+        self.staging.add_readers(readers);
         let entry = PartEntry {
             name: part.id.name.clone(),
             scope: part.scope,

@@ -62,6 +62,8 @@ pub struct TableBuilder {
     extras: Vec<(usize, Extra)>,
     /// Index of the field that is the row's own time.
     own_time: Option<usize>,
+    /// Partition days of the rows of closed parts.
+    days: Vec<UtcDay>,
 }
 
 impl TableBuilder {
@@ -86,6 +88,7 @@ impl TableBuilder {
             extra: Texts::default(),
             extras: Vec::new(),
             own_time,
+            days: Vec::new(),
         }
     }
 
@@ -179,7 +182,48 @@ impl TableBuilder {
         ] {
             values.truncate(rows);
         }
+        self.days.truncate(rows);
         self.extras.clear();
+    }
+
+    /// Ends a part: its rows are given their days. Adds to `misdated` the rows whose own date is out of bounds.
+    pub fn close_part(&mut self, scope: Scope, misdated: &mut u64) {
+        let part_day = UtcDay::of_ms(scope.start_ms);
+        let own = self.own_time.and_then(|index| match self.item.children.get(index) {
+            Some(Column::Time(times)) => Some(times),
+            _ => None,
+        });
+        for row in self.days.len()..self.rows() {
+            let own = own.and_then(|times| times.get(row));
+            let day = own.or_else(|| self.record_start.get(row)).map(UtcDay::of_ms);
+            let odd = day.is_some_and(|day| !in_bounds(day, scope));
+            *misdated += u64::from(odd);
+            self.days.push(day.filter(|_| !odd).unwrap_or(part_day));
+        }
+    }
+
+    /// The day of all rows, if they have one; all parts must be closed.
+    pub fn only_day(&self) -> Option<UtcDay> {
+        let first = *self.days.first()?;
+        self.days.iter().all(|day| *day == first).then_some(first)
+    }
+
+    /// Takes over the rows of another builder of the table, which keeps its memory. The parts of both are closed.
+    pub fn absorb(&mut self, other: &mut TableBuilder) {
+        let rows = self.rows();
+        self.item.append(rows, &other.item);
+        self.lead.iter_mut().zip(&other.lead).for_each(|(ours, theirs)| ours.append(rows, theirs));
+        self.counts.iter_mut().zip(&other.counts).for_each(|(ours, theirs)| ours.append(theirs));
+        self.schema_version.append(&other.schema_version);
+        self.record_start.append(&other.record_start);
+        self.record_end.append(&other.record_end);
+        self.source_file.append(&other.source_file);
+        self.source_record.append(&other.source_record);
+        self.source_body.append(&other.source_body);
+        self.source_item.append(&other.source_item);
+        self.extra.append(&other.extra);
+        self.days.append(&mut other.days);
+        other.truncate(0);
     }
 
     /// Bytes held, roughly.
@@ -190,17 +234,16 @@ impl TableBuilder {
         fields + lead + self.rows() * 128
     }
 
-    /// Hands out all rows, by partition day, and is empty afterwards. Adds to `misdated` the rows whose
-    /// own date is out of bounds.
+    /// Hands out all rows, by partition day, and is empty afterwards. All parts must be closed.
     ///
     /// # Errors
     /// Arrow's, should the columns not fit together: a mistake of this program.
-    pub fn drain(&mut self, scope: Scope, misdated: &mut u64) -> Result<Vec<Rows>, ArrowError> {
+    pub fn drain(&mut self) -> Result<Vec<Rows>, ArrowError> {
         let rows = self.rows();
         if rows == 0 {
             return Ok(Vec::new());
         }
-        let days = self.days(scope, misdated);
+        let days = std::mem::take(&mut self.days);
         let mut arrays: Vec<ArrayRef> = Vec::new();
         arrays.extend([
             self.schema_version.finish()?,
@@ -237,26 +280,6 @@ impl TableBuilder {
             Ok(Rows { table: self.table, day, batch: wanted.filter_record_batch(&batch)? })
         };
         distinct.into_iter().map(of_day).collect()
-    }
-
-    fn days(&self, scope: Scope, misdated: &mut u64) -> Vec<UtcDay> {
-        let own = self.own_time.and_then(|index| match self.item.children.get(index) {
-            Some(Column::Time(times)) => Some(times),
-            _ => None,
-        });
-        (0..self.rows())
-            .map(|row| {
-                let own = own.and_then(|times| times.get(row));
-                match own.or_else(|| self.record_start.get(row)).map(UtcDay::of_ms) {
-                    Some(day) if in_bounds(day, scope) => day,
-                    Some(_) => {
-                        *misdated += 1;
-                        UtcDay::of_ms(scope.start_ms)
-                    }
-                    None => UtcDay::of_ms(scope.start_ms),
-                }
-            })
-            .collect()
     }
 }
 

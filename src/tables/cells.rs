@@ -59,6 +59,12 @@ impl<T: ArrowNativeType> Primitive<T> {
         self.values.resize(rows, value.unwrap_or_default());
     }
 
+    /// Appends the cells of another column.
+    pub fn append(&mut self, other: &Primitive<T>) {
+        self.nulls.append(self.len(), &other.nulls);
+        self.values.extend_from_slice(&other.values);
+    }
+
     pub fn truncate(&mut self, rows: usize) {
         if rows < self.len() {
             self.values.truncate(rows);
@@ -181,6 +187,14 @@ impl Texts {
                 self.offsets.resize(rows + 1, self.bytes.len() as i32);
             }
         }
+    }
+
+    /// Appends the texts of another column, for which there must be room.
+    pub fn append(&mut self, other: &Texts) {
+        let before = self.bytes.len() as i32;
+        self.nulls.append(self.len(), &other.nulls);
+        self.bytes.extend_from_slice(&other.bytes);
+        self.offsets.extend(other.offsets.iter().skip(1).map(|offset| before + offset));
     }
 
     pub fn truncate(&mut self, rows: usize) {

@@ -78,6 +78,17 @@ impl Struct {
         self.children.iter_mut().for_each(|child| child.truncate(rows));
     }
 
+    /// Appends the rows of another one behind `rows` rows. What neither has met goes on to lag.
+    pub fn append(&mut self, rows: usize, other: &Struct) {
+        if other.rows == 0 {
+            return;
+        }
+        self.pad_to(rows);
+        self.nulls.append(rows, &other.nulls);
+        self.rows += other.rows;
+        self.children.iter_mut().zip(&other.children).for_each(|(child, other)| child.append(rows, other));
+    }
+
     /// Finishes the children alone, as the columns of a table, and empties the builder.
     pub fn finish_rows(&mut self, rows: usize, arrays: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {
         self.nulls.truncate(0);
@@ -144,6 +155,13 @@ impl List {
             self.nulls.truncate(rows);
         }
         self.item.truncate(self.offsets.last().copied().unwrap_or_default() as usize);
+    }
+
+    fn append(&mut self, other: &List) {
+        let items = self.offsets.last().copied().unwrap_or_default();
+        self.nulls.append(self.len(), &other.nulls);
+        self.offsets.extend(other.offsets.iter().skip(1).map(|offset| items + offset));
+        self.item.append(items as usize, &other.item);
     }
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
@@ -268,6 +286,35 @@ impl Column {
                 union.tag.truncate(rows);
                 union.branches.iter_mut().for_each(|branch| branch.truncate(rows));
             }
+        }
+    }
+
+    /// Appends the rows of a column of the same kind behind `rows` rows.
+    pub fn append(&mut self, rows: usize, other: &Column) {
+        if other.len() == 0 {
+            return;
+        }
+        self.pad(rows);
+        match (self, other) {
+            (Column::Int32(ours), Column::Int32(theirs)) => ours.append(theirs),
+            (Column::Int64(ours), Column::Int64(theirs)) => ours.append(theirs),
+            (Column::Time(ours), Column::Time(theirs)) => ours.append(theirs),
+            (Column::Float64(ours), Column::Float64(theirs)) => ours.append(theirs),
+            (Column::Boolean(ours, nulls), Column::Boolean(theirs, their_nulls)) => {
+                nulls.append(rows, their_nulls);
+                ours.append_packed_range(0..theirs.len(), theirs.as_slice());
+            }
+            (Column::Text(ours), Column::Text(theirs)) | (Column::Json(ours), Column::Json(theirs)) => {
+                ours.append(theirs);
+            }
+            (Column::List(ours), Column::List(theirs)) => ours.append(theirs),
+            (Column::Struct(ours), Column::Struct(theirs)) => ours.append(rows, theirs),
+            (Column::Union(ours), Column::Union(theirs)) => {
+                ours.tag.append(&theirs.tag);
+                let branches = ours.branches.iter_mut().zip(&theirs.branches);
+                branches.for_each(|(ours, theirs)| ours.append(rows, theirs));
+            }
+            _ => debug_assert!(false, "columns of two tables"),
         }
     }
 

@@ -27,7 +27,7 @@ mod reference;
 mod schema;
 mod values;
 
-pub use builder::Rows;
+pub use builder::{Rows, TableBuilder};
 pub use catalog::*;
 pub use ddl::{Dialect, duckdb_views, read_parquet, spark_views, type_name};
 pub use declare::{Again, Branch, Field, Key, Kind, Lead, OwnTime, Parent, Record, Table, Union};

@@ -28,6 +28,24 @@ impl Nulls {
         self.0.get(row / WORD).is_some_and(|word| word >> (row % WORD) & 1 == 1)
     }
 
+    /// Adds those of a column whose first row is to be our row `from`.
+    pub fn append(&mut self, from: usize, other: &Nulls) {
+        let shift = from % WORD;
+        for (index, word) in other.0.iter().enumerate().filter(|(_, word)| **word != 0) {
+            let at = from / WORD + index;
+            for (at, word) in
+                [(at, word << shift), (at + 1, word.checked_shr((WORD - shift) as u32).unwrap_or(0))]
+            {
+                if word != 0 {
+                    if self.0.len() <= at {
+                        self.0.resize(at + 1, 0);
+                    }
+                    self.0.get_mut(at).into_iter().for_each(|ours| *ours |= word);
+                }
+            }
+        }
+    }
+
     /// Forgets what lies behind so many rows.
     pub fn truncate(&mut self, rows: usize) {
         self.0.truncate(rows.div_ceil(WORD));
@@ -73,6 +91,14 @@ mod tests {
             for row in 0..list.len() + 70 {
                 prop_assert_eq!(nulls.is_null(row), list.get(row) == Some(&true), "{}", row);
             }
+            let mut twice = Nulls::default();
+            twice.append(7, &nulls);
+            twice.append(7 + list.len(), &nulls);
+            for row in 0..list.len() {
+                prop_assert_eq!(twice.is_null(7 + row), list[row]);
+                prop_assert_eq!(twice.is_null(7 + list.len() + row), list[row]);
+            }
+            prop_assert!((0..7).chain(7 + 2 * list.len()..300 + 2 * list.len()).all(|row| !twice.is_null(row)));
             let taken = nulls.take(list.len());
             prop_assert_eq!(taken.is_some(), list.contains(&true));
             if let Some(taken) = taken {

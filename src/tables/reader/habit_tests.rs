@@ -1,5 +1,7 @@
 //! What a reader learned from the records before makes nothing else of the next one than reading it token by token.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -7,8 +9,8 @@ use serde_json::Value;
 
 use super::super::super::*;
 use super::unions::SAMPLES;
-use super::{reader, rows};
-use crate::model::Stream;
+use super::{reader, rows, shown};
+use crate::model::{Stream, UtcDay};
 use crate::records::token_by_token;
 
 /// Values that a file may bring where another one is expected, and some that are no JSON.
@@ -186,6 +188,41 @@ proptest! {
     fn what_was_learned_changes_nothing(seed in any::<u64>()) {
         for (stream, sample) in SAMPLES.into_iter().chain([(Stream::WebSession, TOLD_BY_FIELDS)]) {
             compare(stream, &records(seed, sample));
+        }
+    }
+
+    /// As between parts of one batch, whose rows are gathered.
+    #[test]
+    fn rows_that_another_builder_takes_over_stay_as_they_are(seed in any::<u64>()) {
+        let mut rng = StdRng::seed_from_u64(seed);
+        for (stream, sample) in SAMPLES.into_iter().chain([(Stream::WebSession, TOLD_BY_FIELDS)]) {
+            let (mut alone, mut shared) = (reader(stream), reader(stream));
+            let mut gathered: BTreeMap<(&str, UtcDay), TableBuilder> = BTreeMap::new();
+            let (mut expected, mut found) = (Vec::new(), Vec::new());
+            for round in 0..4 {
+                for record in records(seed.wrapping_add(round), sample) {
+                    prop_assert_eq!(alone.read(&record, &[], round), shared.read(&record, &[], round));
+                }
+                expected.extend(rows(&mut alone));
+                shared.close_part();
+                for table in shared.filled() {
+                    match table.only_day().filter(|_| rng.random_range(0..8) > 0) {
+                        Some(day) => {
+                            let new = || TableBuilder::new(table.table);
+                            gathered.entry((table.table.name, day)).or_insert_with(new).absorb(table);
+                        }
+                        None => found.extend(shown(table.drain().unwrap())),
+                    }
+                }
+                prop_assert_eq!(shared.filled().count(), 0);
+            }
+            for table in gathered.values_mut() {
+                found.extend(shown(table.drain().unwrap()));
+            }
+            expected.sort();
+            found.sort();
+            prop_assert_eq!(found, expected);
+            prop_assert_eq!(shared.findings(), alone.findings());
         }
     }
 }

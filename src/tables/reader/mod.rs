@@ -207,11 +207,24 @@ impl Reader {
     /// # Errors
     /// Arrow's: a mistake of this program.
     pub fn drain(&mut self) -> Result<Vec<Rows>, ArrowError> {
+        self.close_part();
         let mut all = Vec::new();
-        for table in self.tables.iter_mut().chain(&mut self.aside) {
-            all.extend(table.drain(self.origin.scope, &mut self.notes.oddities.misdated)?);
+        for table in self.filled() {
+            all.extend(table.drain()?);
         }
         Ok(all)
+    }
+
+    /// Ends the part, or as much of it as is to be handed out: all is found out then.
+    pub fn close_part(&mut self) {
+        for table in self.tables.iter_mut().chain(&mut self.aside) {
+            table.close_part(self.origin.scope, &mut self.notes.oddities.misdated);
+        }
+    }
+
+    /// Tables that hold rows. Those of one table may stand in two of them.
+    pub fn filled(&mut self) -> impl Iterator<Item = &mut TableBuilder> {
+        self.tables.iter_mut().chain(&mut self.aside).filter(|table| table.rows() > 0)
     }
 
     /// What was not understood, and the schema versions met, since the reader was made.

@@ -20,9 +20,13 @@ fn reader(stream: Stream) -> Reader {
 
 /// Rows as `table[body/item] column=value …`, nulls and lineage left out.
 fn rows(reader: &mut Reader) -> Vec<String> {
+    shown(reader.drain().unwrap())
+}
+
+fn shown(rows: Vec<Rows>) -> Vec<String> {
     let options = FormatOptions::default();
     let mut all = Vec::new();
-    for Rows { table, day, batch } in reader.drain().unwrap() {
+    for Rows { table, day, batch } in rows {
         for row in 0..batch.num_rows() {
             let mut cells = Vec::new();
             for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
