@@ -223,6 +223,12 @@ impl Doc<'_> {
         Met::Key
     }
 
+    /// Goes from a value on to its content, behind an opening that was met whole.
+    pub fn enter(&mut self, opening: &Opening) {
+        let (_, at) = self.cursor.text_and_place();
+        self.cursor.go_to(at + opening.bytes.len - opening.key);
+    }
+
     /// Passes the brace of a record whose first key comes as in this opening; else nothing.
     #[inline]
     pub fn pass_brace(&mut self, opening: &Opening) -> bool {

@@ -219,6 +219,14 @@ impl Column {
         self.pad(self.len() + 1);
     }
 
+    /// Appends null as the value of a row. False: the row has its value.
+    #[inline]
+    pub fn push_null_at(&mut self, row: usize) -> bool {
+        let is_free = self.len() <= row;
+        self.pad(row + 1);
+        is_free
+    }
+
     /// Appends the boolean of a row; rows before it that have none become null. False: this holds no booleans.
     pub fn push_boolean_at(&mut self, row: usize, value: bool) -> bool {
         self.pad(row);
