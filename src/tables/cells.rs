@@ -37,16 +37,21 @@ impl<T: ArrowNativeType> Primitive<T> {
     }
 
     /// Appends the value of a row; rows before it that have none become null. False: the row has its value.
-    #[inline]
+    #[inline(always)]
     pub fn push_at(&mut self, row: usize, value: T) -> bool {
         if self.len() < row {
-            self.fill(row, None);
+            self.lag_to(row);
         }
         let is_free = self.len() == row;
         if is_free {
             self.push(value);
         }
         is_free
+    }
+
+    #[cold]
+    fn lag_to(&mut self, row: usize) {
+        self.fill(row, None);
     }
 
     /// Fills up to `rows` with one value (or null).
@@ -148,13 +153,18 @@ impl Texts {
     #[inline]
     pub fn push_at(&mut self, row: usize, text: Utf8<'_>) -> bool {
         if self.len() < row {
-            self.fill(row, None);
+            self.lag_to(row);
         }
         let fits = self.len() == row && self.has_room(text.bytes().len());
         if fits {
             self.push(text);
         }
         fits
+    }
+
+    #[cold]
+    fn lag_to(&mut self, row: usize) {
+        self.fill(row, None);
     }
 
     /// As [`Texts::push_at`], what is escaped in the text resolved. False also where it is not Unicode.

@@ -39,6 +39,7 @@ pub struct Struct {
     pub start: usize,
     rows: usize,
     nulls: Nulls,
+    fields: Fields,
 }
 
 impl Struct {
@@ -46,7 +47,8 @@ impl Struct {
         let children: Vec<_> = record.fields.iter().map(|field| Column::new(field.kind)).collect();
         let habit = |index| Habit { opening: Opening::UNKNOWN, next: index + 1 };
         let habits = (0..children.len()).map(habit).collect();
-        Struct { record, children, habits, start: 0, rows: 0, nulls: Nulls::default() }
+        let fields = schema::struct_fields(record);
+        Struct { record, children, habits, start: 0, rows: 0, nulls: Nulls::default(), fields }
     }
 
     #[inline]
@@ -92,8 +94,7 @@ impl Struct {
         for child in &mut self.children {
             child.finish(rows, &mut arrays)?;
         }
-        let fields: Fields = schema::struct_fields(self.record);
-        Ok(Arc::new(StructArray::try_new_with_length(fields, arrays, nulls, rows)?))
+        Ok(Arc::new(StructArray::try_new_with_length(self.fields.clone(), arrays, nulls, rows)?))
     }
 }
 

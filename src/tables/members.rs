@@ -146,7 +146,7 @@ fn learn(opening: &mut Opening, doc: &Doc<'_>, before: usize, value: usize, firs
 
 /// Reads a text, an integer or a null behind as much of its opening as was met, if it is written plainly and fits. Else
 /// the document stands anywhere behind the value's beginning.
-#[inline]
+#[inline(always)]
 fn plain(
     doc: &mut Doc<'_>,
     column: &mut Column,
@@ -161,16 +161,9 @@ fn plain(
             Column::Text(texts) if opening.has_content() => {
                 doc.plain_text(closing).is_some_and(|text| texts.push_at(row, text))
             }
-            Column::Int64(values) => {
-                doc.plain_integer(closing).is_some_and(|number| values.push_at(row, number))
+            Column::Int64(_) | Column::Time(_) | Column::Int32(_) => {
+                doc.plain_integer(closing).is_some_and(|number| push_integer(column, row, number))
             }
-            Column::Time(values) => {
-                doc.plain_integer(closing).is_some_and(|ms| is_time(ms) && values.push_at(row, ms))
-            }
-            Column::Int32(values) => doc
-                .plain_integer(closing)
-                .and_then(|number| i32::try_from(number).ok())
-                .is_some_and(|number| values.push_at(row, number)),
             _ => false,
         };
     if stored {
@@ -178,6 +171,17 @@ fn plain(
     }
     doc.cursor.rewind(value);
     doc.plain_null() && column.push_null_at(row)
+}
+
+/// Appends the integer of a row. False: it does not fit, or the row has its value.
+#[inline(always)]
+fn push_integer(column: &mut Column, row: usize, number: i64) -> bool {
+    match column {
+        Column::Int64(values) => values.push_at(row, number),
+        Column::Time(values) => is_time(number) && values.push_at(row, number),
+        Column::Int32(values) => i32::try_from(number).is_ok_and(|number| values.push_at(row, number)),
+        _ => false,
+    }
 }
 
 /// Reads another value behind as much of its opening as was met, if it comes as it mostly does and fits; else the
