@@ -137,10 +137,11 @@ impl Opening {
         let is_same_key = self.key == value - before
             && self.first == first
             && self.bytes.common(text.get(before..).unwrap_or_default()) >= self.key;
-        if is_same_key && (doc.is_encrypted() || text.get(value) == Some(&b'n')) {
+        let has_more = content != Content::Any && text.get(value) != Some(&b'n') && !doc.is_encrypted();
+        if is_same_key && !has_more {
             return;
         }
-        let inside = if doc.is_encrypted() { None } else { Inside::of(cursor, content) };
+        let inside = if has_more { Inside::of(cursor, content) } else { None };
         let Inside { start, closing: (from, to) } =
             inside.unwrap_or(Inside { start: value, closing: (value, value) });
         let bytes = text.get(before..start).unwrap_or_default();
@@ -221,6 +222,12 @@ impl Doc<'_> {
         }
         self.cursor.go_to(at + opening.key);
         Met::Key
+    }
+
+    /// Goes from a value on to its content, behind an opening that was met whole.
+    pub fn enter(&mut self, opening: &Opening) {
+        let (_, at) = self.cursor.text_and_place();
+        self.cursor.go_to(at + opening.bytes.len - opening.key);
     }
 
     /// Passes the brace of a record whose first key comes as in this opening; else nothing.

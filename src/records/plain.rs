@@ -183,10 +183,13 @@ impl<'a> Doc<'a> {
     /// Passes `null`; else nothing.
     #[inline]
     pub fn plain_null(&mut self) -> bool {
-        self.pass_to(|rest| {
-            let rest = rest.strip_prefix(b"null")?;
-            ends_word(*rest.first()?).then_some(rest)
-        })
+        let (text, at) = self.cursor.text_and_place();
+        let found = match text.get(at..) {
+            Some([b'n', b'u', b'l', b'l', end, ..]) => ends_word(*end),
+            _ => false,
+        };
+        self.cursor.go_to(at + if found { 4 } else { 0 });
+        found
     }
 
     /// Goes on to what `behind` leaves of the text; nothing is passed where it gives none.

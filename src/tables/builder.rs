@@ -97,12 +97,6 @@ impl TableBuilder {
         self.item.len()
     }
 
-    /// Whether rows were added since the last body was closed.
-    #[inline]
-    pub fn has_open_rows(&self) -> bool {
-        self.source_body.len() < self.rows()
-    }
-
     /// Sets the `extra` of a row of the open record.
     pub fn add_extra(&mut self, row: usize, extra: Extra) {
         if extra.is_empty() {

@@ -36,14 +36,22 @@ impl<T: ArrowNativeType> Primitive<T> {
         self.values.push(value);
     }
 
-    /// Appends the value of a row; rows before it that have none become null.
-    #[inline]
+    /// Appends the value of a row; rows before it that have none become null. False: the row has its value.
+    #[inline(always)]
     pub fn push_at(&mut self, row: usize, value: T) -> bool {
         if self.len() < row {
-            self.fill(row, None);
+            self.lag_to(row);
         }
-        self.push(value);
-        true
+        let is_free = self.len() == row;
+        if is_free {
+            self.push(value);
+        }
+        is_free
+    }
+
+    #[cold]
+    fn lag_to(&mut self, row: usize) {
+        self.fill(row, None);
     }
 
     /// Fills up to `rows` with one value (or null).
@@ -96,7 +104,7 @@ impl Primitive<i64> {
 }
 
 /// Bytes of a vector up to which the next one gets its size at once; one of an unusual size is an exception.
-const RENEWED_BYTES: usize = 64 << 10;
+const RENEWED_BYTES: usize = 1 << 20;
 
 /// Takes what is in the vector and leaves room for as much: the next rows will be like these.
 pub fn renew<T>(values: &mut Vec<T>) -> Vec<T> {
@@ -146,17 +154,23 @@ impl Texts {
         self.offsets.push(self.bytes.len() as i32);
     }
 
-    /// Appends the text of a row; rows before it that have none become null. False: it is too long.
+    /// Appends the text of a row; rows before it that have none become null. False: it is too long, or the row has its
+    /// text.
     #[inline]
     pub fn push_at(&mut self, row: usize, text: Utf8<'_>) -> bool {
-        if !self.has_room(text.bytes().len()) {
-            return false;
-        }
         if self.len() < row {
-            self.fill(row, None);
+            self.lag_to(row);
         }
-        self.push(text);
-        true
+        let fits = self.len() == row && self.has_room(text.bytes().len());
+        if fits {
+            self.push(text);
+        }
+        fits
+    }
+
+    #[cold]
+    fn lag_to(&mut self, row: usize) {
+        self.fill(row, None);
     }
 
     /// As [`Texts::push_at`], what is escaped in the text resolved. False also where it is not Unicode.
@@ -184,7 +198,8 @@ impl Texts {
             Some(text) => (length..rows).for_each(|_| self.push(text)),
             None => {
                 self.nulls.add(length, rows);
-                self.offsets.resize(rows + 1, self.bytes.len() as i32);
+                let end = self.bytes.len() as i32;
+                (length..rows).for_each(|_| self.offsets.push(end));
             }
         }
     }

@@ -39,6 +39,7 @@ pub struct Struct {
     pub start: usize,
     rows: usize,
     nulls: Nulls,
+    fields: Fields,
 }
 
 impl Struct {
@@ -46,7 +47,8 @@ impl Struct {
         let children: Vec<_> = record.fields.iter().map(|field| Column::new(field.kind)).collect();
         let habit = |index| Habit { opening: Opening::UNKNOWN, next: index + 1 };
         let habits = (0..children.len()).map(habit).collect();
-        Struct { record, children, habits, start: 0, rows: 0, nulls: Nulls::default() }
+        let fields = schema::struct_fields(record);
+        Struct { record, children, habits, start: 0, rows: 0, nulls: Nulls::default(), fields }
     }
 
     #[inline]
@@ -103,8 +105,7 @@ impl Struct {
         for child in &mut self.children {
             child.finish(rows, &mut arrays)?;
         }
-        let fields: Fields = schema::struct_fields(self.record);
-        Ok(Arc::new(StructArray::try_new_with_length(fields, arrays, nulls, rows)?))
+        Ok(Arc::new(StructArray::try_new_with_length(self.fields.clone(), arrays, nulls, rows)?))
     }
 }
 
@@ -235,6 +236,14 @@ impl Column {
     #[inline]
     pub fn push_null(&mut self) {
         self.pad(self.len() + 1);
+    }
+
+    /// Appends null as the value of a row. False: the row has its value.
+    #[inline]
+    pub fn push_null_at(&mut self, row: usize) -> bool {
+        let is_free = self.len() <= row;
+        self.pad(row + 1);
+        is_free
     }
 
     /// Appends the boolean of a row; rows before it that have none become null. False: this holds no booleans.

@@ -77,6 +77,9 @@ pub fn known_fields<'a>(
                 *place =
                     Place { first: false, guess: habit.next, last: Some(guess), fields: place.fields + 1 };
                 let value = before + habit.opening.key();
+                if plain(doc, column, &habit.opening, met, row, value) {
+                    continue;
+                }
                 let at = At { row, value, step: Step::Key(field.json) };
                 if column.len() > row || !usual(doc, column, field.kind, &habit.opening, met, at, notes)? {
                     doc.cursor.rewind(value);
@@ -141,9 +144,48 @@ fn learn(opening: &mut Opening, doc: &Doc<'_>, before: usize, value: usize, firs
     opening.learn(doc, before, value, first, content);
 }
 
-/// Reads a value behind as much of its opening as was met, if it is one of the commonest and fits; else the document
-/// stands anywhere behind the value's beginning.
-#[inline]
+/// Reads a text, an integer or a null behind as much of its opening as was met, if it is written plainly and fits. Else
+/// the document stands anywhere behind the value's beginning.
+#[inline(always)]
+fn plain(
+    doc: &mut Doc<'_>,
+    column: &mut Column,
+    opening: &Opening,
+    met: Met,
+    row: usize,
+    value: usize,
+) -> bool {
+    let closing = &opening.closing;
+    let stored = met == Met::All
+        && match column {
+            Column::Text(texts) if opening.has_content() => {
+                doc.plain_text(closing).is_some_and(|text| texts.push_at(row, text))
+            }
+            Column::Int64(_) | Column::Time(_) | Column::Int32(_) => {
+                doc.plain_integer(closing).is_some_and(|number| push_integer(column, row, number))
+            }
+            _ => false,
+        };
+    if stored {
+        return true;
+    }
+    doc.cursor.rewind(value);
+    doc.plain_null() && column.push_null_at(row)
+}
+
+/// Appends the integer of a row. False: it does not fit, or the row has its value.
+#[inline(always)]
+fn push_integer(column: &mut Column, row: usize, number: i64) -> bool {
+    match column {
+        Column::Int64(values) => values.push_at(row, number),
+        Column::Time(values) => is_time(number) && values.push_at(row, number),
+        Column::Int32(values) => i32::try_from(number).is_ok_and(|number| values.push_at(row, number)),
+        _ => false,
+    }
+}
+
+/// Reads another value behind as much of its opening as was met, if it comes as it mostly does and fits; else the
+/// document stands anywhere behind the value's beginning.
 fn usual(
     doc: &mut Doc<'_>,
     column: &mut Column,
@@ -153,28 +195,24 @@ fn usual(
     at: At,
     notes: &mut Notes,
 ) -> Result<bool, SyntaxError> {
-    if met == Met::All && usual_content(doc, column, kind, opening, at, notes)? {
-        return Ok(true);
-    }
     doc.cursor.rewind(at.value);
-    match (&mut *column, kind) {
-        (Column::Struct(inner), _) if enters(doc, inner) => {
-            record(doc, inner, None, at, notes)?;
+    if met == Met::All {
+        doc.enter(opening);
+        if usual_content(doc, column, kind, opening, at, notes)? {
             return Ok(true);
         }
+        doc.cursor.rewind(at.value);
+    }
+    match (&mut *column, kind) {
+        (Column::Struct(inner), _) if enters(doc, inner) => record(doc, inner, None, at, notes)?,
         (Column::Union(into), Kind::Union(union)) => {
-            if let Some(index) = into.wrappers.iter().position(|wrapper| passes(doc, wrapper)) {
-                branch(doc, into, union, index, at, notes)?;
-                return Ok(true);
-            }
+            let found = into.wrappers.iter().position(|wrapper| passes(doc, wrapper));
+            let Some(index) = found else { return Ok(false) };
+            branch(doc, into, union, index, at, notes)?;
         }
-        _ => {}
+        _ => return Ok(false),
     }
-    let is_null = doc.plain_null();
-    if is_null {
-        column.pad(at.row + 1);
-    }
-    Ok(is_null)
+    Ok(true)
 }
 
 /// Passes the brace of a bare record that begins with the field that came first last time; else nothing.
@@ -189,7 +227,7 @@ pub fn passes(doc: &mut Doc<'_>, wrapper: &Opening) -> bool {
     wrapper.has_content() && doc.pass(wrapper, false) == Met::All
 }
 
-/// Reads what stands behind a whole opening.
+/// Reads what stands behind a whole opening, but for what is plain.
 #[inline]
 fn usual_content(
     doc: &mut Doc<'_>,
@@ -201,18 +239,9 @@ fn usual_content(
 ) -> Result<bool, SyntaxError> {
     let (row, closing) = (at.row, &opening.closing);
     Ok(match column {
-        Column::Text(texts) if opening.has_content() => match doc.plain_text(closing) {
-            Some(text) => texts.push_at(row, text),
-            None => doc.escaped_text(closing).is_some_and(|text| texts.push_decoded_at(row, text)),
-        },
-        Column::Int64(values) => doc.plain_integer(closing).is_some_and(|number| values.push_at(row, number)),
-        Column::Time(values) => {
-            doc.plain_integer(closing).is_some_and(|ms| is_time(ms) && values.push_at(row, ms))
+        Column::Text(texts) if opening.has_content() => {
+            doc.escaped_text(closing).is_some_and(|text| texts.push_decoded_at(row, text))
         }
-        Column::Int32(values) => doc
-            .plain_integer(closing)
-            .and_then(|number| i32::try_from(number).ok())
-            .is_some_and(|number| values.push_at(row, number)),
         Column::Float64(values) => {
             doc.plain_number(closing).and_then(number).is_some_and(|number| values.push_at(row, number))
         }
@@ -289,7 +318,9 @@ pub fn items(doc: &mut Doc<'_>, into: &mut List, item: Kind, notes: &mut Notes) 
         doc.cursor.skip_space();
         let at = At { row: before + index, value: doc.cursor.at(), step: Step::Index(index) };
         let met = doc.pass(&into.opening, false);
-        if !usual(doc, &mut into.item, item, &into.opening, met, at, notes)? {
+        if !plain(doc, &mut into.item, &into.opening, met, at.row, at.value)
+            && !usual(doc, &mut into.item, item, &into.opening, met, at, notes)?
+        {
             doc.cursor.rewind(at.value);
             notes.path.push(at.step);
             values::value(doc, &mut into.item, item, notes)?;

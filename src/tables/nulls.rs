@@ -16,6 +16,10 @@ impl Nulls {
         if self.0.len() <= last / WORD {
             self.0.resize(last / WORD + 1, 0);
         }
+        if from == last {
+            self.0.get_mut(last / WORD).into_iter().for_each(|word| *word |= 1 << (last % WORD));
+            return;
+        }
         for (index, word) in self.0.iter_mut().enumerate().skip(from / WORD) {
             let (start, end) = (from.saturating_sub(index * WORD), to - index * WORD);
             let upto = if end < WORD { (1 << end) - 1 } else { u64::MAX };

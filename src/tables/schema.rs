@@ -1,6 +1,7 @@
 //! Declarations -> Arrow schemas. Column order: lineage, ids, fields, counts, `extra`.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 
@@ -86,9 +87,17 @@ pub fn list_item(item: &Kind) -> FieldRef {
     Arc::new(nullable("element", *item))
 }
 
-/// Fields of a record's struct.
-pub fn struct_fields(record: &Record) -> Fields {
-    record.fields.iter().map(|field| nullable(field.name, field.kind)).collect()
+/// Fields of a record's struct; the same ones each time, so that they are found equal at a glance.
+pub fn struct_fields(record: &'static Record) -> Fields {
+    static KNOWN: LazyLock<Mutex<HashMap<usize, Fields>>> = LazyLock::new(Mutex::default);
+    let place = std::ptr::from_ref(record).addr();
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
+    known.unwrap_or_else(|| {
+        // Not under the lock: a record may hold others.
+        let fields: Fields = record.fields.iter().map(|field| nullable(field.name, field.kind)).collect();
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(place).or_insert(fields).clone()
+    })
 }
 
 #[cfg(test)]

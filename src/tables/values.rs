@@ -11,7 +11,8 @@ use super::declare::{Field, Kind, Record, Union};
 use super::extra::{Notes, compact, compact_opened};
 use super::members::{fields, items};
 use crate::records::{
-    Content, Cursor, Doc, Entered, Scalar, SyntaxError, Text, canonical_integer, short_name, whole_number,
+    Content, Cursor, Doc, Entered, Kind as JsonKind, Scalar, SyntaxError, Text, canonical_integer,
+    short_name, whole_number,
 };
 
 /// Enums of the service, which may come wrapped by their short names.
@@ -184,14 +185,12 @@ pub fn number(token: &str) -> Option<f64> {
 /// A value as JSON text, `None` for null. A decrypted text that is JSON stands as JSON.
 pub fn json_value<'a>(doc: &mut Doc<'a>) -> Result<Option<Cow<'a, str>>, SyntaxError> {
     doc.cursor.skip_space();
-    let (start, loose) = (doc.cursor.at(), doc.cursor.loose());
-    let scalar = doc.scalar(&[])?;
-    let raw = doc.cursor.since(start);
-    // Without blanks, and with nothing that might be no Unicode, it is as it would be written here.
-    let is_compact = doc.cursor.loose() == loose && !doc.is_encrypted() && scalar != Scalar::Null;
-    if let Some(Ok(text)) = is_compact.then(|| std::str::from_utf8(raw)) {
+    if let Some(text) = compact_value(doc) {
         return Ok(Some(Cow::Borrowed(text)));
     }
+    let start = doc.cursor.at();
+    let scalar = doc.scalar(&[])?;
+    let raw = doc.cursor.since(start);
     Ok(match scalar {
         Scalar::Null => None,
         Scalar::Decrypted(text) => {
@@ -203,6 +202,21 @@ pub fn json_value<'a>(doc: &mut Doc<'a>) -> Result<Option<Cow<'a, str>>, SyntaxE
         }
         _ => Some(compact_opened(raw, &|quote| doc.is_decrypted_at(start + quote)).into()),
     })
+}
+
+/// Passes an object or array in which nothing needs another look: it has no blanks, nothing that might be no Unicode,
+/// nothing that was encrypted, and is no null in its union. It is as it would be written here. Else nothing.
+fn compact_value<'a>(doc: &mut Doc<'a>) -> Option<&'a str> {
+    let (start, loose) = (doc.cursor.at(), doc.cursor.loose());
+    let is_wanted =
+        matches!(doc.cursor.kind(), Ok(JsonKind::Object | JsonKind::Array)) && !doc.is_encrypted();
+    let raw = is_wanted.then(|| doc.cursor.skip_value().ok()).flatten();
+    let raw = raw.filter(|raw| doc.cursor.loose() == loose && !raw.ends_with(b"null}"));
+    let text = raw.and_then(|raw| std::str::from_utf8(raw).ok());
+    if text.is_none() {
+        doc.cursor.rewind(start);
+    }
+    text
 }
 
 fn list(doc: &mut Doc<'_>, into: &mut List, kind: Kind, notes: &mut Notes) -> Result<(), SyntaxError> {

@@ -33,7 +33,6 @@ enum Makes {
 impl Reader {
     pub(super) fn read_body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
         self.header = self.known_header.none();
-        let before = self.all_rows();
         doc.cursor.skip_space();
         let start = doc.cursor.at();
         let stream = self.origin.stream;
@@ -81,7 +80,7 @@ impl Reader {
             self.notes.oddities.unknown_bodies += 1;
             self.unrecognized_row(name.as_deref(), Some(&json()));
         } else if *self.header != Header::default() && !self.told.contains(&self.header) {
-            if self.all_rows() > before {
+            if !self.made.0.is_empty() {
                 self.told.insert(self.header.clone());
             } else {
                 let name = wrapper_of(&mut Doc::new(raw, &[], self.max_depth));
@@ -175,6 +174,7 @@ impl Reader {
         if let Some(table) = session {
             if let Some(builder) = self.tables.get_mut(table) {
                 builder.item.end_row();
+                self.made.0.add(table);
             }
             self.count_children(table, &marks);
         }

@@ -91,6 +91,7 @@ impl Reader {
             }
             builder.fill_lead(Lead::Seq, rows, LeadValue::Integer(Some(seq as i64)));
             builder.item.end_row();
+            self.made.0.add(index);
         }
         Ok(())
     }
@@ -169,6 +170,7 @@ impl Reader {
         if let Some(builder) = self.tables.get_mut(index) {
             let row = builder.rows();
             builder.item.end_row();
+            self.made.0.add(index);
             builder.add_extra(row, extra);
         }
     }

@@ -82,11 +82,37 @@ pub struct Reader {
     first_row: Option<(usize, usize)>,
     /// Rows of each table before the current record.
     marks: Vec<usize>,
+    /// Tables that the current body made rows of, and the record before it.
+    made: (TableSet, TableSet),
     versions: Vec<String>,
     /// Another account that a record named first.
     foreign_account: Option<String>,
     records: u64,
     max_depth: usize,
+}
+
+/// Some of a reader's tables, by their places.
+#[derive(Clone, Copy, Debug, Default)]
+struct TableSet(u32);
+
+impl TableSet {
+    #[inline]
+    fn add(&mut self, table: usize) {
+        self.0 |= 1 << table;
+    }
+
+    #[inline]
+    fn has(self, table: usize) -> bool {
+        self.0 >> table & 1 == 1
+    }
+
+    fn join(&mut self, other: TableSet) {
+        self.0 |= other.0;
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// A known body that made no row, until it is clear whether another row tells its header.
@@ -116,6 +142,7 @@ impl Reader {
                 })
                 .collect(),
             marks: vec![0; tables.len()],
+            made: Default::default(),
             tables,
             aside: builders(),
             is_aside: false,
@@ -165,6 +192,7 @@ impl Reader {
         self.first_header = None;
         self.told.clear();
         self.untold.clear();
+        self.made = Default::default();
         self.first_row = self.web_sessions.map(|table| (table, self.rows(table)));
         let mut doc = Doc::new(text, decrypted, self.max_depth);
         let mut known = std::mem::take(&mut self.known_head);
@@ -268,8 +296,10 @@ impl Reader {
         }
         self.web_session_row();
         self.untold_rows();
-        if self.tables.iter().zip(&self.marks).all(|(table, mark)| table.rows() == *mark) {
+        self.made.1.join(std::mem::take(&mut self.made.0));
+        if self.made.1.is_empty() {
             self.unrecognized_row(None, None);
+            self.made.1.join(std::mem::take(&mut self.made.0));
         }
         if let Some((table, row)) = self.first_row {
             let above = std::mem::take(&mut self.notes.above);
@@ -284,7 +314,11 @@ impl Reader {
             source_file: &self.origin.file,
             source_record: index as i64,
         };
-        self.tables.iter_mut().for_each(|table| table.close_record(lineage));
+        for (index, table) in self.tables.iter_mut().enumerate() {
+            if self.made.1.has(index) {
+                table.close_record(lineage);
+            }
+        }
     }
 
     fn web_session_row(&mut self) {
@@ -292,6 +326,7 @@ impl Reader {
         let header = self.first_header.take().unwrap_or_default();
         let Some(builder) = self.tables.get_mut(table) else { return };
         builder.item.end_row();
+        self.made.0.add(table);
         fill_header(builder, &header);
         let marks = std::mem::take(&mut self.marks);
         self.count_children(table, &marks);
@@ -335,6 +370,7 @@ impl Reader {
             }
         }
         builder.item.end_row();
+        self.made.0.add(table);
     }
 
     fn all_rows(&self) -> usize {
@@ -355,12 +391,14 @@ impl Parts for Reader {
 
     fn body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
         self.read_body(index, doc)?;
+        let made = std::mem::take(&mut self.made.0);
         for (table, builder) in self.tables.iter_mut().enumerate() {
-            if Some(table) != self.web_sessions && builder.has_open_rows() {
+            if made.has(table) {
                 fill_header(builder, &self.header);
                 builder.close_body(Some(index as i64));
             }
         }
+        self.made.1.join(made);
         Ok(())
     }
 
