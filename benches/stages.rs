@@ -31,6 +31,8 @@
 //!   (512: 0.2 % more bytes, 4096: 5 %), 0.3 % fewer instructions. Not kept.
 //! - 120 batches, 1,079 objects on a folder: 6,150 fsyncs, now 3,358; 0.6 to 0.8 of the time in the kernel, 0.95 of all. What
 //!   was saved: folders above a new one synced once, markers and gone notes not at all, folders of notes kept.
+//! - Texts of a column compared from their ends, short ones as one word: 0.74 of the instructions of their statistics. Weight
+//!   of a batch without asking each small array whether it is a slice: half of it. Together 0.987 of a small run's.
 
 #![allow(clippy::unwrap_used)]
 

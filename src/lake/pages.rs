@@ -11,14 +11,17 @@
 //! What can fail: nothing but what `parquet` or zstd refuse, and a page header that is not as the format has it.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::Read;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use parquet::arrow::arrow_writer::ArrowColumnChunk;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::page_store::{PageKey, PageStore, PageStoreArgs, PageStoreFactory};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
 
 use super::lock;
 
@@ -27,8 +30,46 @@ const SCRATCH_BYTES: usize = 4 << 20;
 
 /// A column chunk as it goes into the file.
 pub(super) struct Chunk {
-    pub bytes: Bytes,
+    pub bytes: ChunkBytes,
     pub close: ColumnCloseResult,
+}
+
+/// To be read once, from the beginning. Each page's memory is given back as soon as it was read.
+pub(super) struct ChunkBytes(Mutex<VecDeque<Bytes>>);
+
+pub(super) struct ChunkBytesReader(VecDeque<Bytes>);
+
+impl Length for ChunkBytes {
+    fn len(&self) -> u64 {
+        lock(&self.0).iter().map(|page| page.len() as u64).sum()
+    }
+}
+
+impl ChunkReader for ChunkBytes {
+    type T = ChunkBytesReader;
+
+    fn get_read(&self, start: u64) -> Result<ChunkBytesReader, ParquetError> {
+        if start > 0 {
+            return Err(ParquetError::General("a chunk is read from its beginning".to_owned()));
+        }
+        Ok(ChunkBytesReader(std::mem::take(&mut lock(&self.0))))
+    }
+
+    fn get_bytes(&self, _: u64, _: usize) -> Result<Bytes, ParquetError> {
+        Err(ParquetError::General("a chunk is read as a whole".to_owned()))
+    }
+}
+
+impl Read for ChunkBytesReader {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let Some(page) = self.0.front_mut() else { return Ok(0) };
+        let count = page.len().min(into.len());
+        page.copy_to_slice(into.split_at_mut(count).0);
+        if page.is_empty() {
+            self.0.pop_front();
+        }
+        Ok(count)
+    }
 }
 
 /// The pages that a column writer makes.
@@ -37,10 +78,9 @@ pub(super) struct Pages {
     level: ZstdLevel,
     /// The header of the page that comes next.
     header: Option<Bytes>,
-    dictionary: Vec<u8>,
-    data: Vec<u8>,
-    /// Of each data page, its header included.
-    lengths: Vec<usize>,
+    dictionary: Option<Bytes>,
+    /// Each with its header.
+    data: VecDeque<Bytes>,
     /// Of all pages before compression, their headers included.
     uncompressed: usize,
 }
@@ -92,24 +132,26 @@ impl SharedPages {
     pub fn chunk(&self, mut written: ArrowColumnChunk) -> Result<Chunk, ParquetError> {
         let mut pages = lock(&self.0);
         let close = written.close_mut();
-        let (dictionary, bytes) = (pages.dictionary.len(), pages.dictionary.len() + pages.data.len());
+        let dictionary = pages.dictionary.as_ref().map(|page| page.len() as i64);
+        let first = dictionary.unwrap_or_default();
+        let bytes = first + pages.data.iter().map(|page| page.len() as i64).sum::<i64>();
         let metadata = close
             .metadata
             .clone()
             .into_builder()
             .set_compression(Compression::ZSTD(pages.level))
-            .set_total_compressed_size(bytes as i64)
+            .set_total_compressed_size(bytes)
             .set_total_uncompressed_size(pages.uncompressed as i64)
-            .set_dictionary_page_offset((dictionary > 0).then_some(0))
-            .set_data_page_offset(dictionary as i64)
+            .set_dictionary_page_offset(dictionary.map(|_| 0))
+            .set_data_page_offset(first)
             .build()?;
         let mut offset_index = close.offset_index.take();
-        let mut offset = dictionary as i64;
+        let mut offset = first;
         let locations = offset_index.iter_mut().flat_map(|index| &mut index.page_locations);
-        for (location, length) in locations.zip(&pages.lengths) {
+        for (location, page) in locations.zip(&pages.data) {
             location.offset = offset;
-            location.compressed_page_size = i32::try_from(*length)?;
-            offset += *length as i64;
+            location.compressed_page_size = i32::try_from(page.len())?;
+            offset += page.len() as i64;
         }
         let close = ColumnCloseResult {
             bytes_written: bytes as u64,
@@ -119,26 +161,17 @@ impl SharedPages {
             column_index: close.column_index.take(),
             offset_index,
         };
-        let mut bytes = std::mem::take(&mut pages.dictionary);
-        if bytes.is_empty() {
-            bytes = std::mem::take(&mut pages.data);
-        } else {
-            bytes.append(&mut pages.data);
+        let mut bytes = std::mem::take(&mut pages.data);
+        if let Some(page) = pages.dictionary.take() {
+            bytes.push_front(page);
         }
-        Ok(Chunk { bytes: bytes.into(), close })
+        Ok(Chunk { bytes: ChunkBytes(Mutex::new(bytes)), close })
     }
 }
 
 impl Pages {
     fn new(level: ZstdLevel) -> Pages {
-        Pages {
-            level,
-            header: None,
-            dictionary: Vec::new(),
-            data: Vec::new(),
-            lengths: Vec::new(),
-            uncompressed: 0,
-        }
+        Pages { level, header: None, dictionary: None, data: VecDeque::new(), uncompressed: 0 }
     }
 
     fn put(&mut self, value: Bytes) -> Result<(), ParquetError> {
@@ -153,16 +186,16 @@ impl Pages {
     }
 
     fn keep(&mut self, header: &Header<'_>, uncompressed: usize, page: &[u8]) {
-        let bytes = if header.kind == DICTIONARY_PAGE { &mut self.dictionary } else { &mut self.data };
-        let before = bytes.len();
-        bytes.reserve(header.before.len() + MAX_VARINT + header.after.len() + page.len());
+        let before = header.before.len() + MAX_VARINT + header.after.len();
+        let mut bytes = Vec::with_capacity(before + page.len());
         bytes.extend_from_slice(header.before);
-        push_varint(bytes, (page.len() as u64) << 1);
+        push_varint(&mut bytes, (page.len() as u64) << 1);
         bytes.extend_from_slice(header.after);
-        self.uncompressed += bytes.len() - before + uncompressed;
+        self.uncompressed += bytes.len() + uncompressed;
         bytes.extend_from_slice(page);
-        if header.kind != DICTIONARY_PAGE {
-            self.lengths.push(bytes.len() - before);
+        match header.kind {
+            DICTIONARY_PAGE => self.dictionary = Some(bytes.into()),
+            _ => self.data.push_back(bytes.into()),
         }
     }
 }

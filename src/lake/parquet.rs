@@ -222,10 +222,16 @@ pub(super) fn check_batch(table: &TableShape, batch: &RecordBatch) -> Result<(),
     Err(Fault::new(FaultKind::Internal, Stage::Write, message))
 }
 
+/// Bytes of an array from which on it is worth the time to find out whether it is a slice of a larger one.
+const SLICE_BYTES: usize = 4096;
+
 /// Bytes that a batch takes in memory, spare capacity included; of a slice only about its own share.
 pub(super) fn batch_bytes(batch: &RecordBatch) -> usize {
     let bytes = |column: &Arc<dyn Array>| {
         let held = column.get_array_memory_size();
+        if held < SLICE_BYTES {
+            return held;
+        }
         column.to_data().get_slice_memory_size().map_or(held, |filled| held.min(2 * filled))
     };
     batch.columns().iter().map(bytes).sum()

@@ -152,26 +152,35 @@ fn bounds<'a>(
     to: usize,
     mut filter: Option<&mut Sbbf>,
 ) -> Option<(&'a [u8], &'a [u8])> {
-    let mut rows = (from..to).filter(|row| array.is_valid(*row));
-    let first = array.value(rows.next()?).as_bytes();
-    let mut keep = |value: &[u8]| {
-        if let Some(filter) = &mut filter {
-            filter.insert(value);
-        }
-    };
-    keep(first);
-    let mut span = Span::new(first, first);
-    let mut last = first;
-    for row in rows {
-        let value = array.value(row).as_bytes();
-        // Rows of a record, of a visit, of a file: what was just there comes again.
-        if !same(value, last) {
-            keep(value);
-            span.extend(value);
+    let offsets = array.value_offsets().get(from..=to)?;
+    let text = array.value_data();
+    let mut span: Option<Span<'a>> = None;
+    let mut last: &[u8] = &[];
+    let mut rows = |offsets: &[i32]| {
+        for ends in offsets.windows(2) {
+            let [start, end] = *ends else { continue };
+            let Some(value) = text.get(start as usize..end as usize) else { continue };
+            match &mut span {
+                // Rows of a record, of a visit, of a file: what was just there comes again.
+                Some(_) if same(value, last) => continue,
+                Some(span) => span.extend(value),
+                None => span = Some(Span::new(value, value)),
+            }
+            if let Some(filter) = &mut filter {
+                filter.insert(value);
+            }
             last = value;
         }
+    };
+    match array.nulls() {
+        None => rows(offsets),
+        Some(nulls) => {
+            for (start, end) in nulls.slice(from, to - from).valid_slices() {
+                rows(offsets.get(start..=end).unwrap_or_default());
+            }
+        }
     }
-    Some((span.least, span.greatest))
+    span.map(|span| (span.least, span.greatest))
 }
 
 struct Span<'a> {
@@ -210,9 +219,14 @@ impl<'a> Span<'a> {
 /// for the short ones that most are it takes longer than all the rest here.
 const WORD: usize = 8;
 
+/// Whether two texts are the same. Their ends are compared first: that is where texts in a row differ.
 #[inline]
 fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && (0..a.len()).step_by(WORD).all(|at| word(a, at) == word(b, at))
+    a.len() == b.len()
+        && match (a.last_chunk::<WORD>(), b.last_chunk::<WORD>()) {
+            (Some(end), Some(other)) => end == other && a.as_chunks::<WORD>().0 == b.as_chunks::<WORD>().0,
+            _ => short_word(a) == short_word(b),
+        }
 }
 
 #[inline]
@@ -236,9 +250,23 @@ fn word(text: &[u8], at: usize) -> u64 {
         (None, _) if rest.is_empty() => 0,
         // The last bytes of a longer text, without those before them.
         (None, Some(word)) => u64::from_be_bytes(*word) << (8 * (WORD - rest.len())),
-        (None, None) => {
-            rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)) << (8 * (WORD - rest.len()))
+        (None, None) => short_word(rest),
+    }
+}
+
+/// The same for less than eight bytes.
+#[inline]
+fn short_word(text: &[u8]) -> u64 {
+    match (text, text.first_chunk(), text.last_chunk()) {
+        // They overlap, in bytes that are the same.
+        (_, Some(start), Some(end)) => {
+            u64::from(u32::from_be_bytes(*start)) << 32
+                | u64::from(u32::from_be_bytes(*end)) << (8 * WORD.saturating_sub(text.len()))
         }
+        ([a, b, c], ..) => u64::from(*a) << 56 | u64::from(*b) << 48 | u64::from(*c) << 40,
+        ([a, b], ..) => u64::from(*a) << 56 | u64::from(*b) << 48,
+        ([a], ..) => u64::from(*a) << 56,
+        _ => 0,
     }
 }
 
