@@ -359,7 +359,7 @@ fn disk_full() {
     let folder = tempfile::tempdir().unwrap();
     generated(folder.path(), "1MiB", 3);
     // A limit on the size of files makes writes fail in the middle, for root as for everybody else.
-    let line = "ulimit -f 8; exec \"$0\" convert --account 1 --out lake --threads 1 generated/Survey*";
+    let line = "ulimit -f 4; exec \"$0\" convert --account 1 --out lake --threads 1 generated/Survey*";
     let bash = || {
         let mut bash = Command::new("bash");
         bash.current_dir(folder.path()).args(["-c", line]).arg(env!("CARGO_BIN_EXE_lp-archive"));
