@@ -291,8 +291,13 @@ mod tests {
                 if lasting { file.replace("a/b/c") } else { file.replace_lightly("a/b/c") }.unwrap();
                 assert_eq!(here.size("a/b/c").unwrap(), Some(4));
                 assert_eq!(here.size("a/b").unwrap(), None);
+                let known = lock(&here.folders.lasting).clone();
+                assert_eq!(known, HashSet::from(["a", "a/b"].map(|known| folder.path().join(known))));
                 match round {
-                    0 => here.remove("a/b/c").unwrap(),
+                    0 => {
+                        here.remove("a/b/c").unwrap();
+                        assert!(lock(&here.folders.lasting).is_empty());
+                    }
                     1 => other.remove("a/b/c").unwrap(),
                     _ => here.drop_file("a/b/c").unwrap(),
                 }
