@@ -8,19 +8,20 @@
 //! these goes to [`Parts::beside`]. What can fail: the text is not JSON, or not of this shape; the path
 //! then tells where.
 
-use std::sync::Arc;
+mod known_head;
 
 use super::avro_json::{Doc, Entered, Scalar};
 use super::cursor::SyntaxError;
-use super::opening::{Content, Met, Opening};
+use super::opening::{Content, Met};
 use super::path::{Path, Step};
+pub use known_head::KnownHead;
 
 /// `dataType` and `metaData` of an envelope. Times in milliseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    pub data_type: Option<Arc<str>>,
-    pub account_id: Option<Arc<str>>,
-    pub schema_version: Option<Arc<str>>,
+    pub data_type: Option<String>,
+    pub account_id: Option<String>,
+    pub schema_version: Option<String>,
     pub start_ms: Option<i64>,
     pub end_ms: Option<i64>,
 }
@@ -42,78 +43,6 @@ pub trait Parts {
 }
 
 const NO_ENVELOPE: &str = "the object is no Data Access record: it has neither metaData nor recordCollection";
-
-/// What stood before the bodies of the last record: but for two times, nearly every record of a file repeats it.
-#[derive(Debug)]
-pub struct KnownHead {
-    /// From the record's brace to `startTime`, from there to `endTime`, and to the collection.
-    start: Opening,
-    end: Opening,
-    collection: Opening,
-    head: Head,
-    seen: Seen,
-    /// Key of a body.
-    body: Opening,
-}
-
-impl Default for KnownHead {
-    fn default() -> Self {
-        KnownHead {
-            start: Opening::UNKNOWN,
-            end: Opening::UNKNOWN,
-            collection: Opening::UNKNOWN,
-            head: Head::default(),
-            seen: Seen::default(),
-            body: Opening::UNKNOWN,
-        }
-    }
-}
-
-impl KnownHead {
-    /// Learns from an envelope whose collection is about to be read, if it brought nothing but what is known.
-    fn learn(&mut self, doc: &Doc<'_>, record: usize, collection: usize, head: &Head, seen: &Seen) {
-        let (Some(start), Some(end)) = (seen.start, seen.end) else { return };
-        if doc.is_encrypted() || start.1 > end.0 || end.1 > collection {
-            return;
-        }
-        self.start.learn(doc, record, start.0, true, Content::Word);
-        self.end.learn(doc, start.1, end.0, false, Content::Word);
-        self.collection.learn(doc, end.1, collection, false, Content::Any);
-        (self.head, self.seen) = (head.clone(), seen.clone());
-    }
-
-    /// Passes what stands before the items of the collection, if it is as in the last record; else nothing.
-    fn pass(&self, doc: &mut Doc<'_>, parts: &dyn Parts) -> Option<Head> {
-        let record = doc.cursor.at();
-        let mut pass = || {
-            let start_ms = plain_time(doc, &self.start, true, parts)?;
-            let end_ms = plain_time(doc, &self.end, false, parts)?;
-            let is_array = doc.pass(&self.collection, false) != Met::Nothing && doc.cursor.eat(b"[");
-            is_array.then(|| Head { start_ms, end_ms, ..self.head.clone() })
-        };
-        let head = pass().filter(|_| !doc.is_encrypted());
-        if head.is_none() {
-            doc.cursor.rewind(record);
-        }
-        head
-    }
-}
-
-/// A time, or null, behind its opening.
-fn plain_time(doc: &mut Doc<'_>, opening: &Opening, first: bool, parts: &dyn Parts) -> Option<Option<i64>> {
-    let before = doc.cursor.at();
-    let met = doc.pass(opening, first);
-    if met == Met::All
-        && let Some(ms) = doc.plain_integer(&opening.closing)
-    {
-        return parts.is_time(ms).then_some(Some(ms));
-    }
-    if met == Met::Nothing {
-        return None;
-    }
-    doc.cursor.rewind(before + opening.key());
-    doc.plain_null().then_some(None)
-}
 
 /// The parts that are handed out, and what is known of envelopes.
 struct Handing<'p> {
@@ -145,17 +74,17 @@ impl Handing<'_> {
 ///
 /// # Errors
 /// [`SyntaxError`] where the text stops being JSON or an envelope.
-pub fn read_envelope(
+pub fn read_envelope<'k>(
     doc: &mut Doc<'_>,
     parts: &mut dyn Parts,
-    known: &mut KnownHead,
-) -> Result<Head, SyntaxError> {
+    known: &'k mut KnownHead,
+) -> Result<&'k Head, SyntaxError> {
     let start = doc.cursor.at();
-    let passed = known.pass(doc, parts);
-    let is_passed = passed.is_some();
-    let mut head = passed.unwrap_or_default();
+    let is_passed = known.pass(doc, parts);
     let mut seen = if is_passed { known.seen.clone() } else { Seen::default() };
-    let parts = &mut Handing { parts, known, is_odd: false };
+    // What follows may name what the head lacked.
+    let mut head = Head::default();
+    let parts = &mut Handing { parts, known: &mut *known, is_odd: false };
     let entered = if is_passed {
         seen.record_collection = true;
         parts.path().push(Step::Key("recordCollection"));
@@ -189,7 +118,11 @@ pub fn read_envelope(
     if !seen.meta_data && !seen.record_collection {
         return fail(start, NO_ENVELOPE);
     }
-    Ok(head)
+    if is_passed && head.data_type.is_none() {
+        return Ok(&known.head);
+    }
+    known.other = if is_passed { Head { data_type: head.data_type, ..known.head.clone() } } else { head };
+    Ok(&known.other)
 }
 
 /// What was met of an envelope.
@@ -366,15 +299,15 @@ fn text(
     parts: &mut Handing<'_>,
     key: &str,
     wrappers: &[&str],
-    slot: &mut Option<Arc<str>>,
+    slot: &mut Option<String>,
 ) -> Result<(), SyntaxError> {
     doc.cursor.skip_space();
     let start = doc.cursor.at();
     match doc.scalar(wrappers)? {
         Scalar::Null => {}
-        Scalar::Number(number) => *slot = Some(number.into()),
+        Scalar::Number(number) => *slot = Some(number.to_owned()),
         Scalar::Text(text) | Scalar::Decrypted(text) if text.decode().is_ok() => {
-            *slot = text.decode().ok().map(|text| (&*text).into());
+            *slot = text.decode().ok().map(|text| text.into_owned());
         }
         _ => parts.beside(key, doc.cursor.since(start), true),
     }
@@ -481,7 +414,8 @@ mod tests {
     fn read(text: &str) -> (Result<Head, SyntaxError>, Vec<String>) {
         let mut notes = Notes::default();
         let mut doc = Doc::new(text.as_bytes(), &[], 64);
-        let head = read_envelope(&mut doc, &mut notes, &mut KnownHead::default());
+        let mut known = KnownHead::default();
+        let head = read_envelope(&mut doc, &mut notes, &mut known).cloned();
         (head, notes.said)
     }
 
@@ -503,6 +437,32 @@ mod tests {
         let said = vec![r#"0 $.recordCollection[0].body = {"x":1}"#.to_string()];
         assert_eq!(read(documented), (Ok(head.clone()), said.clone()));
         assert_eq!(read(wrapped), (Ok(head), said));
+    }
+
+    #[test]
+    fn a_known_head_makes_nothing_else_of_a_record() {
+        let head = r#"{"dataType":"Survey","metaData":{"accountId":"7","schemaVersion":"1","startTime":{"long":5},"endTime":null},"#;
+        let late = r#"{"metaData":{"startTime":{"long":5},"endTime":{"long":6}},"recordCollection":[],"dataType":"Survey"}"#;
+        let texts = [
+            format!(r#"{head}"recordCollection":[{{"body":1}}]}}"#),
+            format!(r#"{head}"recordCollection":[{{"body":1,"b":2}},{{"body":3}}],"more":4}}"#),
+            format!(r#"{head}"recordCollection":[],"dataType":"Other","metaData":{{}}}}"#)
+                .replace(":5", ":-5"),
+            format!(r#"{head}"recordCollection":[]}}"#).replace("null", r#"{"long":9}"#),
+            format!(r#"{head}"recordCollection":{{"array":[]}}}}"#).replace('5', "50"),
+            format!(r#"{head}"recordCollection":[{{"body":1}}]}} 5"#),
+            late.to_owned(),
+            late.replace('6', "8"),
+            late.replace("\"Survey\"", "null"),
+            late.replace(r#","dataType":"Survey""#, ""),
+        ];
+        let mut known = KnownHead::default();
+        for text in texts.iter().chain(texts.iter().rev()) {
+            let mut notes = Notes::default();
+            let found =
+                read_envelope(&mut Doc::new(text.as_bytes(), &[], 64), &mut notes, &mut known).cloned();
+            assert_eq!((found, notes.said), read(text), "{text}");
+        }
     }
 
     #[test]

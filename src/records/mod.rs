@@ -4,6 +4,7 @@
 //! text of a part  --framing-->    chunks of frames, one frame a top-level value
 //! frame           --decrypted-->  the same text with encrypted strings opened in place
 //! text            --cursor-->     tokens, borrowed      --avro_json-->  values without their unions
+//!                 --opening-->    as in the record before: compared, not read   --plain-->  its values
 //! document        --envelope-->   head (dataType, metaData) and the bodies one by one
 //! ```
 //! What cannot be read becomes a [`Reject`]; what exceeds a cap or lacks a key is a fault of its part.

@@ -4,6 +4,7 @@
 //! declare, catalog   what tables and columns there are: one line per column
 //! schema, reference  -> Arrow schema, documentation          ddl -> DuckDB and Spark
 //! reader, bodies     one record -> rows                      values -> one value of a column
+//! members            the same, where it comes as it came last time
 //! builder, columns   rows -> RecordBatch by partition day    extra  -> what has no column
 //! ```
 //! Lossless: every leaf of a record is in a column, in `extra`, in `unrecognized` or (the whole

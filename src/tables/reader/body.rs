@@ -32,7 +32,7 @@ enum Makes {
 
 impl Reader {
     pub(super) fn read_body(&mut self, index: usize, doc: &mut Doc<'_>) -> Result<(), SyntaxError> {
-        self.header = self.known_header.none();
+        self.header.clear();
         doc.cursor.skip_space();
         let start = doc.cursor.at();
         let stream = self.origin.stream;
@@ -79,13 +79,15 @@ impl Reader {
         if let Some(name) = unknown {
             self.notes.oddities.unknown_bodies += 1;
             self.unrecognized_row(name.as_deref(), Some(&json()));
-        } else if *self.header != Header::default() && !self.told.contains(&self.header) {
-            if !self.made.0.is_empty() {
-                self.told.insert(self.header.clone());
-            } else {
+        } else if let Some(header) = self.header.shared()
+            && **header != Header::default()
+            && !self.told.contains(header)
+        {
+            if self.made.0.is_empty() {
                 let name = wrapper_of(&mut Doc::new(raw, &[], self.max_depth));
-                let header = self.header.clone();
-                self.untold.push(Untold { index, header, name, body: json() });
+                self.untold.push(Untold { index, header: header.clone(), name, body: json() });
+            } else {
+                self.told.insert(header);
             }
         }
         Ok(())
@@ -136,13 +138,15 @@ impl Reader {
     fn direct_body_again(&mut self, doc: &mut Doc<'_>, table: &'static str) -> bool {
         let Some(index) = self.position(table) else { return false };
         let (at, rows) = (doc.cursor.at(), self.rows(index));
-        let header = (self.header.clone(), self.first_header.clone(), self.first_row);
+        let (first_row, is_first_header) = (self.first_row, self.first_header.is_none());
         let (depth, mark) = (self.notes.path.depth(), self.notes.mark());
         if let Ok(true) = self.direct_body(doc, table, true) {
             return true;
         }
         doc.cursor.rewind(at);
-        (self.header, self.first_header, self.first_row) = header;
+        self.header.clear();
+        self.first_header.take_if(|_| is_first_header);
+        self.first_row = first_row;
         self.notes.path.truncate(depth);
         self.notes.go_back(mark);
         if let Some(builder) = self.tables.get_mut(index) {

@@ -250,3 +250,36 @@ fn another_shape_behind_a_learned_one() {
     }
     compare(Stream::AgentActivity, &all);
 }
+
+#[test]
+fn commas_stand_between_members_and_nowhere_else() {
+    let items = [
+        r#"{"unheard":1,"agentID":{"long":47}}"#,
+        r#"{,"agentID":{"long":47}}"#,
+        r#"{"type":{"long":3},"agentID":{"long":47}}"#,
+        r#"{"agentID":{"long":47}}"#,
+        r#"{"type":{"long":3}"agentID":{"long":47}}"#,
+    ];
+    let all: Vec<_> = items.iter().map(|item| super::AGENT.replace("ITEMS", item).into_bytes()).collect();
+    compare(Stream::AgentActivity, &all);
+}
+
+#[test]
+fn a_body_told_by_its_fields_is_told_by_them_each_time() {
+    let record = |fields: &str| {
+        let wrapper = "com.liveperson.dataaccess.WebSessionPlaceData";
+        let head = r#"{"dataType":"WebSession","metaData":{"startTime":5,"endTime":6},"recordCollection"#;
+        format!(r#"{head}":[{{"body":{{"{wrapper}":{{"header":{{"visitId":"v","odd":1}},{fields}}}}}}}]}}"#)
+    };
+    let two = r#""country":{"string":"CH"},"city":{"string":"Bern"}"#;
+    let others = [
+        r#""country":{"string":"CH"}"#,
+        r#""country":{"string":"CH"},"city":{"string":"Bern"},"unheard":5"#,
+        r#""sessionStartTime":{"long":5},"deviceOS":{"string":"x"},"country":{"string":"CH"}"#,
+        r#""unheard":{"country":{"string":"CH"},"city":{"string":"Bern"}}"#,
+        r#""country":{"string":"CH"},"city":{"string":"Bern"},"country":[5]"#,
+        r#""country":{"string":"CH"},"city":{"string":"Bern"#,
+    ];
+    let all = others.iter().flat_map(|other| [record(two), record(other), record(other), record(two)]);
+    compare(Stream::WebSession, &all.map(String::into_bytes).collect::<Vec<_>>());
+}

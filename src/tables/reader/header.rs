@@ -26,13 +26,39 @@ pub struct KnownHeader {
     /// A whole JSON value, hence the beginning of no other one.
     text: Vec<u8>,
     header: Arc<Header>,
-    none: Arc<Header>,
 }
 
-impl KnownHeader {
-    /// The header of a body without one.
-    pub fn none(&self) -> Arc<Header> {
-        self.none.clone()
+/// The header of the current body.
+#[derive(Debug, Default)]
+pub struct BodyHeader {
+    /// The one read last: the next body most likely has it too, and to share it anew costs more than to keep it.
+    last: Arc<Header>,
+    is_there: bool,
+}
+
+impl BodyHeader {
+    /// The body has none, or none yet.
+    pub fn clear(&mut self) {
+        self.is_there = false;
+    }
+
+    /// The header, if the body has one.
+    pub fn shared(&self) -> Option<&Arc<Header>> {
+        self.is_there.then_some(&self.last)
+    }
+
+    /// What the header says; nothing where there is none.
+    pub fn header(&self) -> &Header {
+        static NONE: Header =
+            Header { visit_id: None, visitor_id: None, context_id: None, agent_session_id: None };
+        self.shared().map_or(&NONE, |header| header)
+    }
+
+    fn set(&mut self, header: &Arc<Header>) {
+        if !Arc::ptr_eq(&self.last, header) {
+            self.last = header.clone();
+        }
+        self.is_there = true;
     }
 }
 
@@ -54,9 +80,9 @@ impl Told {
         self.is_last(header) || self.all.contains(header)
     }
 
-    pub fn insert(&mut self, header: Arc<Header>) {
-        if !self.is_last(&header) {
-            self.all.extend(self.last.replace(header));
+    pub fn insert(&mut self, header: &Arc<Header>) {
+        if !self.is_last(header) {
+            self.all.extend(self.last.replace(header.clone()));
         }
     }
 
@@ -72,22 +98,23 @@ impl Reader {
             && !self.known_header.text.is_empty()
             && doc.cursor.eat(&self.known_header.text)
         {
-            self.header = self.known_header.header.clone();
-            self.first_header.get_or_insert_with(|| self.header.clone());
+            self.header.set(&self.known_header.header);
+            self.first_header.get_or_insert_with(|| self.known_header.header.clone());
             return Ok(());
         }
         let (oddities, encrypted) = (self.notes.oddities, doc.is_encrypted());
         let Some(header) = self.read_new_header(doc)? else {
-            self.header = self.known_header.none();
+            self.header.clear();
             return Ok(());
         };
-        self.header = Arc::new(header);
-        self.first_header.get_or_insert_with(|| self.header.clone());
+        let header = Arc::new(header);
+        self.header.set(&header);
+        self.first_header.get_or_insert_with(|| header.clone());
         // One that left something in `extra` does so each time it comes.
         if oddities == self.notes.oddities && !encrypted {
             self.known_header.text.clear();
             self.known_header.text.extend_from_slice(doc.cursor.since(start));
-            self.known_header.header = self.header.clone();
+            self.known_header.header = header;
         }
         Ok(())
     }

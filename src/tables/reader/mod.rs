@@ -28,7 +28,7 @@ use super::values::is_time;
 use crate::model::{Scope, Stream, UtcDay};
 use crate::records::{Doc, Head, KnownHead, Parts, Path, SyntaxError, Text, read_envelope};
 use body::KnownBody;
-use header::{Header, KnownHeader, Told, fill_header};
+use header::{BodyHeader, Header, KnownHeader, Told, fill_header};
 
 /// The part that rows come from.
 #[derive(Clone, Debug)]
@@ -67,10 +67,10 @@ pub struct Reader {
     unrecognized: Option<usize>,
     /// Per table, the tables that its count columns count.
     counted: Vec<Vec<usize>>,
-    /// Ids of the current body's header, and of the first header of the record.
-    header: Arc<Header>,
+    header: BodyHeader,
+    /// The first header of the record.
     first_header: Option<Arc<Header>>,
-    known_head: KnownHead,
+    known_head: Option<Box<KnownHead>>,
     known_bodies: Vec<KnownBody>,
     /// The header that was read last: most bodies of a visit repeat it.
     known_header: KnownHeader,
@@ -147,8 +147,8 @@ impl Reader {
             aside: builders(),
             is_aside: false,
             notes: Notes::default(),
-            header: Arc::default(),
-            known_head: KnownHead::default(),
+            header: BodyHeader::default(),
+            known_head: None,
             known_bodies: Vec::new(),
             known_header: KnownHeader::default(),
             first_header: None,
@@ -195,13 +195,12 @@ impl Reader {
         self.made = Default::default();
         self.first_row = self.web_sessions.map(|table| (table, self.rows(table)));
         let mut doc = Doc::new(text, decrypted, self.max_depth);
-        let mut known = std::mem::take(&mut self.known_head);
-        let read = read_envelope(&mut doc, self, &mut known);
-        self.known_head = known;
-        let broken = match read {
-            Ok(head) => match self.wrong_type(&head) {
+        let mut known = self.known_head.take().unwrap_or_default();
+        let broken = match read_envelope(&mut doc, self, &mut known) {
+            Ok(head) => match self.wrong_type(head) {
                 None => {
                     self.close_record(head, index);
+                    self.known_head = Some(known);
                     return Ok(());
                 }
                 Some(reason) => Broken { at: 0, path: "$.dataType".into(), reason, wrong_type: true },
@@ -213,6 +212,7 @@ impl Reader {
                 wrong_type: false,
             },
         };
+        self.known_head = Some(known);
         for (table, mark) in self.tables.iter_mut().zip(&self.marks) {
             table.truncate(*mark);
         }
@@ -280,19 +280,19 @@ impl Reader {
         self.tables.get(table).map_or(0, TableBuilder::rows)
     }
 
-    fn close_record(&mut self, head: Head, index: u64) {
+    fn close_record(&mut self, head: &Head, index: u64) {
         self.records += 1;
         if let Some(version) = head.schema_version.as_deref()
             && !self.versions.iter().any(|known| known == version)
         {
             self.versions.push(version.to_owned());
         }
-        if let Some(account) = head.account_id.filter(|account| **account != *self.origin.account) {
+        if let Some(account) = head.account_id.as_ref().filter(|account| **account != self.origin.account) {
             self.notes.oddities.foreign_accounts += 1;
             let mut raw = String::new();
-            write_text(&account, &mut raw);
+            write_text(account, &mut raw);
             self.notes.above.add("$.metaData.accountId".into(), raw.as_bytes());
-            self.foreign_account.get_or_insert_with(|| account.to_string());
+            self.foreign_account.get_or_insert_with(|| account.clone());
         }
         self.web_session_row();
         self.untold_rows();
@@ -331,7 +331,7 @@ impl Reader {
         let marks = std::mem::take(&mut self.marks);
         self.count_children(table, &marks);
         self.marks = marks;
-        self.told.insert(header);
+        self.told.insert(&header);
     }
 
     /// Known bodies without a row, whose header no other row tells: only now all rows are known.
@@ -394,7 +394,7 @@ impl Parts for Reader {
         let made = std::mem::take(&mut self.made.0);
         for (table, builder) in self.tables.iter_mut().enumerate() {
             if made.has(table) {
-                fill_header(builder, &self.header);
+                fill_header(builder, self.header.header());
                 builder.close_body(Some(index as i64));
             }
         }
