@@ -87,7 +87,6 @@ pub(super) fn open_writer(
     options: &LakeOptions,
     footer: Vec<KeyValue>,
 ) -> Result<(Writer, Encoder), Fault> {
-    // Without `ARROW:schema`, a quarter of a footer: every Arrow type that tables use follows from the Parquet type.
     let level = ZstdLevel::try_new(options.zstd_level).map_err(|error| {
         Fault::new(FaultKind::Config, Stage::Configure, error.to_string())
             .of("[archive] zstd_level")
@@ -95,6 +94,7 @@ pub(super) fn open_writer(
     })?;
     let stores = Arc::new(Stores::new(level));
     let properties = properties(table, options, footer);
+    // Without `ARROW:schema`, a quarter of a footer: every Arrow type that tables use follows from the Parquet type.
     let schema = ArrowSchemaConverter::new().convert(&table.schema).map_err(failed)?;
     let writer = SerializedFileWriter::new(Vec::new(), schema.root_schema_ptr(), Arc::new(properties));
     let writer = writer.map_err(failed)?;
@@ -263,7 +263,8 @@ pub(super) fn group_rows(batches: Vec<RecordBatch>, rows: usize) -> Vec<Vec<Reco
 }
 
 fn properties(table: &TableShape, options: &LakeOptions, footer: Vec<KeyValue>) -> WriterProperties {
-    // Not compressed: that is done in `pages`. Bloom filters are made for a full row group and folded to the number of values that came.
+    // Not compressed: that is done in `pages`. Bloom filters are made for a full row group and folded to the number of
+    // values that came.
     let mut builder = WriterProperties::builder()
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_data_page_row_count_limit(PAGE_ROWS)

@@ -152,14 +152,16 @@ impl StagedFile {
 
     /// Moves the file to its place, over what is there.
     pub fn replace(&self, target: &str) -> io::Result<()> {
-        self.place(target, true, |from, to| fs::rename(from, to))?;
-        self.placed.store(true, Ordering::Relaxed);
-        Ok(())
+        self.move_to(target, true)
     }
 
     /// The same for a file that may be gone or empty when the power is lost.
     pub fn replace_lightly(&self, target: &str) -> io::Result<()> {
-        self.place(target, false, |from, to| fs::rename(from, to))?;
+        self.move_to(target, false)
+    }
+
+    fn move_to(&self, target: &str, lasting: bool) -> io::Result<()> {
+        self.place(target, lasting, |from, to| fs::rename(from, to))?;
         self.placed.store(true, Ordering::Relaxed);
         Ok(())
     }

@@ -132,15 +132,11 @@ impl<'r, 'l> Try<'r, 'l> {
         let taken = self.receive(parts, &shared);
         let Try { run, batch, attempt, redo, gathered, done, .. } = self;
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let gathered = gathered.finish(&shared);
+        let ended = done.fatal.map_or_else(|| run.stop.check(), Err);
+        let ended = ended.and_then(|()| gathered.finish(&shared)).and_then(|()| attempt.make_room());
         done.sets.push(shared);
-        let fatal = done.fatal.or(run.stop.check().err()).or(gathered.err());
-        if let Some(fault) = fatal {
+        if let Err(fault) = ended {
             // The first fault matters; what stays behind is named by the note and removed by the next run.
-            let _ = attempt.abandon(done.sets);
-            return Err(fault);
-        }
-        if let Err(fault) = attempt.make_room() {
             let _ = attempt.abandon(done.sets);
             return Err(fault);
         }
@@ -288,8 +284,7 @@ impl<'r, 'l> Try<'r, 'l> {
             );
             self.run.events.emit(Event::Warning { message });
         }
-        let sizes = Sizes::of(options.work.memory_bytes);
-        let (own, readers) = staging.keep(shared, &self.gathered, sizes.gathered)?;
+        let (own, readers) = staging.keep(shared, &self.gathered, tools.sizes.gathered)?;
         self.spare.give(readers);
         fail_point("kept");
         self.run.events.emit(Event::PartDone {

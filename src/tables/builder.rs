@@ -198,8 +198,7 @@ impl TableBuilder {
 
     /// The day of all rows, if they have one; all parts must be closed.
     pub fn only_day(&self) -> Option<UtcDay> {
-        let first = *self.days.first()?;
-        self.days.iter().all(|day| *day == first).then_some(first)
+        only_day(&self.days)
     }
 
     /// Takes over the rows of another builder of the table, which keeps its memory. The parts of both are closed.
@@ -261,12 +260,12 @@ impl TableBuilder {
     }
 
     fn split(&self, batch: RecordBatch, days: &[UtcDay]) -> Result<Vec<Rows>, ArrowError> {
+        if let Some(day) = only_day(days) {
+            return Ok(vec![Rows { table: self.table, day, batch }]);
+        }
         let mut distinct = days.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
-        if let [day] = distinct.as_slice() {
-            return Ok(vec![Rows { table: self.table, day: *day, batch }]);
-        }
         // Nearly all rows of a part have one day, and its records' rows lie together: filters copy such runs.
         let of_day = |day: UtcDay| {
             let wanted: BooleanArray = days.iter().map(|d| Some(*d == day)).collect();
@@ -275,6 +274,11 @@ impl TableBuilder {
         };
         distinct.into_iter().map(of_day).collect()
     }
+}
+
+fn only_day(days: &[UtcDay]) -> Option<UtcDay> {
+    let first = *days.first()?;
+    days.iter().all(|day| *day == first).then_some(first)
 }
 
 /// Whether a row's date may choose its partition: from 400 days before its scope to 2 days after it.

@@ -10,7 +10,7 @@
 use super::columns::{Column, List, Struct, UnionColumns};
 use super::declare::{Field, Kind, Union};
 use super::extra::Notes;
-use super::values::{self, find, is_time, number, unknown_member};
+use super::values::{self, find, number, push_integer, unknown_member};
 use crate::records::{Closing, Content, Doc, Met, Opening, Step, SyntaxError, Text};
 
 /// Where we stand in the members of a record.
@@ -171,17 +171,6 @@ fn plain(
     }
     doc.cursor.rewind(value);
     doc.plain_null() && column.push_null_at(row)
-}
-
-/// Appends the integer of a row. False: it does not fit, or the row has its value.
-#[inline(always)]
-fn push_integer(column: &mut Column, row: usize, number: i64) -> bool {
-    match column {
-        Column::Int64(values) => values.push_at(row, number),
-        Column::Time(values) => is_time(number) && values.push_at(row, number),
-        Column::Int32(values) => i32::try_from(number).is_ok_and(|number| values.push_at(row, number)),
-        _ => false,
-    }
 }
 
 /// Reads another value behind as much of its opening as was met, if it comes as it mostly does and fits; else the

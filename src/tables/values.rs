@@ -120,6 +120,7 @@ fn store_plain(text: Text<'_>, column: &mut Column) -> bool {
 
 /// Appends a scalar if it fits.
 fn store(scalar: &Scalar<'_>, column: &mut Column) -> bool {
+    let row = column.len();
     match column {
         Column::Text(texts) => match scalar {
             Scalar::Text(text) | Scalar::Decrypted(text) => match text.decode() {
@@ -135,29 +136,30 @@ fn store(scalar: &Scalar<'_>, column: &mut Column) -> bool {
             }
             _ => false,
         },
-        Column::Int64(values) => push(integer(scalar), |number| values.push(number)),
-        Column::Int32(values) => {
-            push(integer(scalar).and_then(|number| i32::try_from(number).ok()), |number| values.push(number))
+        Column::Int64(_) | Column::Int32(_) | Column::Time(_) => {
+            integer(scalar).is_some_and(|number| push_integer(column, row, number))
         }
-        Column::Time(values) => push(integer(scalar).filter(|ms| is_time(*ms)), |ms| values.push(ms)),
-        Column::Float64(values) => {
-            let token = if let Scalar::Number(token) = scalar { Some(*token) } else { None };
-            push(token.and_then(number), |number| values.push(number))
-        }
-        Column::Boolean(..) => {
-            let value = match scalar {
-                Scalar::Boolean(value) => Some(*value),
-                _ => None,
-            };
-            let row = column.len();
-            value.is_some_and(|value| column.push_boolean_at(row, value))
-        }
+        Column::Float64(values) => match scalar {
+            Scalar::Number(token) => number(token).is_some_and(|number| values.push_at(row, number)),
+            _ => false,
+        },
+        Column::Boolean(..) => match scalar {
+            Scalar::Boolean(value) => column.push_boolean_at(row, *value),
+            _ => false,
+        },
         _ => false,
     }
 }
 
-fn push<T>(value: Option<T>, push: impl FnOnce(T)) -> bool {
-    value.map(push).is_some()
+/// Appends the integer of a row. False: it does not fit.
+#[inline(always)]
+pub fn push_integer(column: &mut Column, row: usize, number: i64) -> bool {
+    match column {
+        Column::Int64(values) => values.push_at(row, number),
+        Column::Time(values) => is_time(number) && values.push_at(row, number),
+        Column::Int32(values) => i32::try_from(number).is_ok_and(|number| values.push_at(row, number)),
+        _ => false,
+    }
 }
 
 fn integer(scalar: &Scalar<'_>) -> Option<i64> {

@@ -166,7 +166,7 @@ impl Reader {
     /// Goes on with another part of the same account and stream, as a new reader would, with memory that is
     /// there already. To be drained before.
     pub fn begin(&mut self, origin: Origin) {
-        debug_assert!(self.all_rows() == 0 && self.origin.stream == origin.stream);
+        debug_assert!(self.filled().next().is_none() && self.origin.stream == origin.stream);
         self.origin = origin;
         self.notes = Notes::default();
         self.versions.clear();
@@ -371,10 +371,6 @@ impl Reader {
         }
         builder.item.end_row();
         self.made.0.add(table);
-    }
-
-    fn all_rows(&self) -> usize {
-        self.tables.iter().map(TableBuilder::rows).sum()
     }
 
     fn note_first_row(&mut self, table: usize) {
