@@ -24,7 +24,7 @@ use crate::tables::{Origin, Reader};
 /// Bytes of JSON text that are parsed at a time.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
 /// Bytes of rows at which a reader hands them on.
-pub(super) const READER_BYTES: usize = 4 << 20;
+pub(super) const READER_BYTES: usize = 8 << 20;
 /// Bytes of a table's rows of one day that are gathered from several parts.
 const GATHERED_BYTES: usize = 1 << 20;
 const SALVAGE_STEP_BYTES: usize = 1024;
@@ -61,7 +61,7 @@ pub struct Sizes {
 
 impl Sizes {
     /// Of a memory budget. Several parts are in hand at a time, with a few chunks and readers each; beyond the
-    /// sizes that a budget of 256 MiB gives, nothing is gained.
+    /// sizes that a budget of 512 MiB gives, nothing is gained.
     pub fn of(memory_bytes: u64) -> Sizes {
         let share = |part: u64, most: usize| usize::try_from(memory_bytes / part).unwrap_or(most).min(most);
         Sizes {

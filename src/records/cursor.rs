@@ -71,21 +71,6 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Appends the text, escapes resolved; nothing where it is not Unicode.
-    ///
-    /// # Errors
-    /// As of [`Text::decode`].
-    pub fn decode_onto(self, out: &mut Vec<u8>) -> Result<(), NotUnicode> {
-        let before = out.len();
-        let unescaped = unescape(self.raw, out);
-        let added = out.get(before..).unwrap_or_default();
-        let decoded = unescaped.and_then(|()| std::str::from_utf8(added).map(drop).map_err(|_| NotUnicode));
-        if decoded.is_err() {
-            out.truncate(before);
-        }
-        decoded
-    }
-
     /// The bytes of a key, escapes resolved: names are compared by what they say, not by how.
     #[inline]
     pub fn name(self) -> Cow<'a, [u8]> {
@@ -154,6 +139,11 @@ impl<'a> Cursor<'a> {
     /// How many runs of blanks and how many escapes were passed, in all.
     pub fn loose(&self) -> usize {
         self.loose
+    }
+
+    /// Bytes that were not read yet.
+    pub fn left(&self) -> usize {
+        self.text.len().saturating_sub(self.at)
     }
 
     /// The bytes from `start` to here.
@@ -507,48 +497,62 @@ pub(super) fn without_blank(text: &[u8]) -> &[u8] {
     text.strip_prefix(b" ").unwrap_or(text)
 }
 
-/// Appends the unescaped bytes of a checked token.
+/// Appends the unescaped bytes of a token.
 fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<(), NotUnicode> {
     let mut rest = raw;
     while let Some(plain) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(rest.get(..plain).unwrap_or_default());
-        let escape = rest.get(plain + 1).copied().ok_or(NotUnicode)?;
-        rest = rest.get(plain + 2..).unwrap_or_default();
-        match escape {
-            b'b' => out.push(8),
-            b'f' => out.push(12),
-            b'n' => out.push(b'\n'),
-            b'r' => out.push(b'\r'),
-            b't' => out.push(b'\t'),
-            b'u' => {
-                let mut unit = hex4(rest).ok_or(NotUnicode)?;
-                rest = rest.get(4..).unwrap_or_default();
-                if (0xD800..0xDC00).contains(&unit) {
-                    let low = match rest {
-                        [b'\\', b'u', digits @ ..] => hex4(digits),
-                        _ => None,
-                    };
-                    let low = low.filter(|low| (0xDC00..0xE000).contains(low)).ok_or(NotUnicode)?;
-                    rest = rest.get(6..).unwrap_or_default();
-                    unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-                }
-                let letter = char::from_u32(unit).ok_or(NotUnicode)?;
-                out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
-            }
-            itself => out.push(itself),
-        }
+        let escape = rest.get(plain + 1..).unwrap_or_default();
+        rest = resolve(escape, out).ok_or(NotUnicode)?;
     }
     out.extend_from_slice(rest);
     Ok(())
 }
 
-fn hex4(digits: &[u8]) -> Option<u32> {
-    let digits = std::str::from_utf8(digits.get(..4)?).ok()?;
-    u32::from_str_radix(digits, 16).ok()
+/// Appends what an escape means, without its backslash, and gives the text behind it; nothing where it is none, or half
+/// a character.
+pub(super) fn resolve<'t>(escape: &'t [u8], out: &mut Vec<u8>) -> Option<&'t [u8]> {
+    let (letter, rest) = escape.split_first()?;
+    out.push(match letter {
+        b'"' | b'\\' | b'/' => *letter,
+        b'b' => 8,
+        b'f' => 12,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'u' => return resolve_unit(rest, out),
+        _ => return None,
+    });
+    Some(rest)
+}
+
+/// As [`resolve`], behind `\u`: one unit of UTF-16, or two that are one character.
+fn resolve_unit<'t>(digits: &'t [u8], out: &mut Vec<u8>) -> Option<&'t [u8]> {
+    let (mut unit, mut rest) = hex4(digits)?;
+    if (0xD800..0xDC00).contains(&unit) {
+        let (low, behind) = hex4(rest.strip_prefix(b"\\u")?)?;
+        if !(0xDC00..0xE000).contains(&low) {
+            return None;
+        }
+        unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+        rest = behind;
+    }
+    let letter = char::from_u32(unit)?;
+    out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+    Some(rest)
+}
+
+/// The number that four hexadecimal digits make, and the text behind them.
+fn hex4(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (digits, rest) = text.split_first_chunk::<4>()?;
+    let add = |number: u32, digit: &u8| Some(number << 4 | char::from(*digit).to_digit(16)?);
+    Some((digits.iter().try_fold(0, add)?, rest))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn skip(text: &str) -> Result<usize, SyntaxError> {
@@ -627,6 +631,17 @@ mod tests {
         let text = cursor.string().unwrap();
         assert_eq!(text.decode(), Err(NotUnicode));
         assert_eq!(text.decode_lossy(), "a\\xFFb");
+    }
+
+    proptest! {
+        #[test]
+        fn strings_mean_what_they_mean_to_others(
+            token in r#""(a{0,20}|é|\\[\\"/bfnrtux]|\\u[0-9a-fA-F]{4}|\\ud83d\\uDE00|\\u[dD]8[0-9]{2}){0,6}""#,
+        ) {
+            let text = Cursor::new(token.as_bytes(), 8).string().ok().filter(|text| text.raw.len() + 2 == token.len());
+            let text = text.and_then(|text| text.decode().ok()).map(Cow::into_owned);
+            prop_assert_eq!(text, serde_json::from_str(&token).ok());
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@
 use wide::u8x16;
 
 use super::avro_json::Doc;
-use super::cursor::{Text, without_blank};
+use super::cursor::{resolve, without_blank};
 use super::opening::Closing;
 
 /// What the service puts before the names of its types. Source: data-access-api fact sheet, examples.
@@ -107,11 +107,29 @@ impl<'a> Doc<'a> {
         Some(Utf8(value))
     }
 
-    /// As [`Doc::plain_text`], of a string that may hold escapes. Where there is none, something may be passed.
-    pub fn escaped_text(&mut self, closing: &Closing) -> Option<Text<'a>> {
-        self.cursor.rewind(self.cursor.at().checked_sub(1)?);
-        let text = self.cursor.string().ok()?;
-        self.pass_closing(closing).then_some(text)
+    /// As [`Doc::plain_text`], of a string that may hold escapes: appends its text, escapes resolved. Where there is
+    /// none, something may be passed and appended.
+    pub fn escaped_text(&mut self, closing: &Closing, out: &mut Vec<u8>) -> Option<()> {
+        let (text, mut at) = self.cursor.text_and_place();
+        loop {
+            let Run { end, is_ascii } = plain_run(text, at);
+            let run = text.get(at..end)?;
+            if !is_ascii {
+                // A character cannot go on behind an escape, so each run is Unicode or the whole is not.
+                std::str::from_utf8(run).ok()?;
+            }
+            out.extend_from_slice(run);
+            match text.get(end..)? {
+                [b'"', ..] => {
+                    at = end + 1;
+                    break;
+                }
+                [b'\\', rest @ ..] => at = text.len() - resolve(rest, out)?.len(),
+                _ => return None,
+            }
+        }
+        self.cursor.go_to(closing.pass(text, at)?);
+        Some(())
     }
 
     /// Passes an integer, and what closes its union, if it is written plainly; else nothing.
@@ -282,6 +300,7 @@ mod tests {
         let token = prop_oneof![
             "[-]?[0-9]{1,21}",
             "\"[a-z\u{e9} \\\\\"]{0,40}\"",
+            r#""(a{0,20}|é|\\[\\"/bfnrtux]|\\u[0-9a-fA-F]{4}|\\ud83d\\uDE00|\\u[dD]8[0-9]{2}){0,9}""#,
             Just("null".to_owned()),
             Just("true".to_owned()),
             Just("1.5e1".to_owned()),
@@ -304,7 +323,8 @@ mod tests {
                     continue;
                 }
                 let found = if escaped {
-                    doc.escaped_text(&Closing::NONE).map(|text| text.decode().unwrap().into_owned().into_bytes())
+                    let mut text = Vec::new();
+                    doc.escaped_text(&Closing::NONE, &mut text).map(|()| text)
                 } else {
                     doc.plain_text(&Closing::NONE).map(|text| text.bytes().to_vec())
                 };

@@ -10,7 +10,7 @@ use arrow::datatypes::ArrowNativeType;
 use arrow::error::ArrowError;
 
 use super::nulls::Nulls;
-use crate::records::{Text, Utf8};
+use crate::records::Utf8;
 
 /// Fixed-width values.
 #[derive(Debug)]
@@ -173,18 +173,27 @@ impl Texts {
         self.fill(row, None);
     }
 
-    /// As [`Texts::push_at`], what is escaped in the text resolved. False also where it is not Unicode.
-    pub fn push_decoded_at(&mut self, row: usize, text: Text<'_>) -> bool {
-        if !self.has_room(text.raw.len()) || text.decode_onto(&mut self.bytes).is_err() {
+    /// As [`Texts::push_at`], of a text of at most so many bytes that is appended by who reads it: UTF-8. False also
+    /// where none is found.
+    pub fn push_read_at(
+        &mut self,
+        row: usize,
+        most_bytes: usize,
+        read: impl FnOnce(&mut Vec<u8>) -> Option<()>,
+    ) -> bool {
+        let (length, start) = (self.len(), self.bytes.len());
+        if length > row || !self.has_room(most_bytes) {
             return false;
         }
-        let end = self.bytes.len() as i32;
-        if self.len() < row {
-            let start = self.offsets.last().copied().unwrap_or_default();
-            self.nulls.add(self.len(), row);
-            self.offsets.resize(row + 1, start);
+        if read(&mut self.bytes).is_none() {
+            self.bytes.truncate(start);
+            return false;
         }
-        self.offsets.push(end);
+        if length < row {
+            self.nulls.add(length, row);
+            self.offsets.resize(row + 1, start as i32);
+        }
+        self.offsets.push(self.bytes.len() as i32);
         true
     }
 

@@ -229,7 +229,7 @@ fn usual_content(
     let (row, closing) = (at.row, &opening.closing);
     Ok(match column {
         Column::Text(texts) if opening.has_content() => {
-            doc.escaped_text(closing).is_some_and(|text| texts.push_decoded_at(row, text))
+            texts.push_read_at(row, doc.cursor.left(), |onto| doc.escaped_text(closing, onto))
         }
         Column::Float64(values) => {
             doc.plain_number(closing).and_then(number).is_some_and(|number| values.push_at(row, number))
