@@ -195,6 +195,9 @@ fn text_chunk(
 
 /// Adds an encoded row group to its object.
 pub(super) fn append_row_group(writer: &mut Writer, chunks: Vec<Chunk>) -> Result<(), Fault> {
+    let bytes: u64 = chunks.iter().map(|chunk| chunk.close.bytes_written).sum();
+    // Grown by doubling, it would be copied several times.
+    writer.inner_mut().reserve(usize::try_from(bytes).unwrap_or_default());
     let append = || -> Result<(), ParquetError> {
         let mut group = writer.next_row_group()?;
         for chunk in chunks {

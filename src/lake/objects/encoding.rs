@@ -44,12 +44,7 @@ impl Objects {
         state.footer_bytes += chunks.len() * FOOTER_BYTES_PER_CHUNK;
         append_row_group(writer, chunks)?;
         state.rows += group.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
-        let mut pieces = Vec::new();
-        while writer.inner().len() >= self.piece_bytes {
-            let rest = writer.inner_mut().split_off(self.piece_bytes);
-            let piece = std::mem::replace(writer.inner_mut(), rest);
-            pieces.push(Bytes::from(piece));
-        }
+        let pieces = full_pieces(writer.inner_mut(), self.piece_bytes);
         if pieces.is_empty() {
             self.count(state);
             return Ok(());
@@ -135,6 +130,18 @@ impl Objects {
         self.count(&mut state);
         Ok(())
     }
+}
+
+/// Takes as many whole pieces as there are; none of them is copied.
+fn full_pieces(written: &mut Vec<u8>, piece_bytes: usize) -> Vec<Bytes> {
+    let count = written.len() / piece_bytes;
+    if count == 0 {
+        return Vec::new();
+    }
+    let mut all = Bytes::from(std::mem::take(written));
+    let pieces = (0..count).map(|_| all.split_to(piece_bytes)).collect();
+    written.extend_from_slice(&all);
+    pieces
 }
 
 /// Rows that are being encoded. Counts them out again, even when the encoding panics.
