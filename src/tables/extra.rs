@@ -165,6 +165,25 @@ pub fn compact(raw: &[u8]) -> String {
     compact_opened(raw, &|_| false)
 }
 
+/// As [`compact`], of a JSON value that was read; `None` where something is escaped in it.
+pub fn without_blanks(json: &str) -> Option<String> {
+    if json.contains('\\') {
+        return None;
+    }
+    let mut out = String::with_capacity(json.len());
+    for (index, part) in json.split('"').enumerate() {
+        if index > 0 {
+            out.push('"');
+        }
+        if index % 2 == 1 {
+            out.push_str(part);
+        } else {
+            part.split_ascii_whitespace().for_each(|piece| out.push_str(piece));
+        }
+    }
+    Some(out)
+}
+
 /// As [`compact`]; strings that were decrypted (told by the offset of their opening quote in `raw`) stand
 /// as the object or array that they hold.
 pub fn compact_opened(raw: &[u8], is_decrypted: &dyn Fn(usize) -> bool) -> String {
