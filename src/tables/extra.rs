@@ -171,16 +171,18 @@ pub fn without_blanks(json: &str) -> Option<String> {
         return None;
     }
     let mut out = String::with_capacity(json.len());
-    for (index, part) in json.split('"').enumerate() {
-        if index > 0 {
-            out.push('"');
-        }
-        if index % 2 == 1 {
-            out.push_str(part);
-        } else {
-            part.split_ascii_whitespace().for_each(|piece| out.push_str(piece));
+    let (mut from, mut in_string) = (0, false);
+    for (at, byte) in json.bytes().enumerate() {
+        match byte {
+            b'"' => in_string = !in_string,
+            b' ' | b'\n' | b'\r' | b'\t' if !in_string => {
+                out.push_str(json.get(from..at).unwrap_or_default());
+                from = at + 1;
+            }
+            _ => {}
         }
     }
+    out.push_str(json.get(from..).unwrap_or_default());
     Some(out)
 }
 
