@@ -186,7 +186,9 @@ pub struct UnionColumns {
 }
 
 /// A column that is being built.
+// Its kind is asked for with each value: a byte of its own tells it in one step, a niche of its fields in several.
 #[derive(Debug)]
+#[repr(u8)]
 pub enum Column {
     Int32(Primitive<i32>),
     Int64(Primitive<i64>),
