@@ -12,7 +12,7 @@
 use wide::u8x16;
 
 /// Where the scan of a value stands; it can go on when more text is there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Brackets {
     /// Offset of the next block in the text.
     pub at: usize,
@@ -45,10 +45,13 @@ impl Brackets {
         let rest = text.get(self.at..).unwrap_or_default();
         let (blocks, tail) = rest.as_chunks::<64>();
         for block in blocks {
-            match self.block(block, max_depth) {
-                Reach::NeedMore => self.at += 64,
-                done => return done,
+            if !self.passes(block, max_depth) {
+                match self.block(block, max_depth) {
+                    Reach::NeedMore => {}
+                    done => return done,
+                }
             }
+            self.at += 64;
         }
         if !ended || tail.is_empty() {
             return Reach::NeedMore;
@@ -58,7 +61,37 @@ impl Brackets {
         self.block(&block, max_depth)
     }
 
-    #[inline]
+    /// Passes a block as most are: no bracket inside a string or at the start of a line, the value's end not near. Else
+    /// nothing is passed. Half of the work of [`Brackets::block`], as brackets need to be counted only.
+    #[inline(always)]
+    fn passes(&mut self, block: &[u8; 64], max_depth: usize) -> bool {
+        let block = Block::of(block);
+        let before = self.escaped;
+        let mut quotes = block.equal(b'"').bits();
+        if before != 0 || block.holds(b'\\') {
+            quotes &= !self.escaped_by(block.equal(b'\\').bits());
+        }
+        let inside = running_xor(quotes) ^ self.in_string;
+        let folded = block.folded();
+        let (open, close) = (folded.equal(b'{'), folded.equal(b'}'));
+        let brackets = open.or(close).bits();
+        let (opened, closed) = (open.count(), close.count());
+        let (mut odd, mut line_break) = (brackets & inside, 0);
+        if self.line_break != 0 || block.holds(b'\n') {
+            line_break = block.equal(b'\n').bits();
+            odd |= line_break & inside | (line_break << 1 | self.line_break) & brackets;
+        }
+        let is_plain = odd == 0 && self.depth > closed && self.depth + opened <= max_depth;
+        if is_plain {
+            self.depth = self.depth + opened - closed;
+            self.in_string = highest_spread(inside);
+            self.line_break = line_break >> 63;
+        } else {
+            self.escaped = before;
+        }
+        is_plain
+    }
+
     fn block(&mut self, block: &[u8; 64], max_depth: usize) -> Reach {
         let bits = Bits::of(block);
         let quotes = bits.quote & !self.escaped_by(bits.backslash);
@@ -96,8 +129,7 @@ impl Brackets {
                 return Reach::Odd;
             }
         }
-        // The highest bit, spread over all bits.
-        self.in_string = ((inside as i64) >> 63) as u64;
+        self.in_string = highest_spread(inside);
         self.line_break = bits.line_break >> 63;
         Reach::NeedMore
     }
@@ -129,6 +161,66 @@ fn running_xor(bits: u64) -> u64 {
     sum
 }
 
+/// Sixteen bytes at a time, or a mask for each of them.
+#[derive(Clone, Copy)]
+struct Block([u8x16; 4]);
+
+impl Block {
+    #[inline(always)]
+    fn of(block: &[u8; 64]) -> Block {
+        let mut sixteens = [u8x16::ZERO; 4];
+        sixteens.iter_mut().zip(block.as_chunks::<16>().0).for_each(|(to, from)| *to = u8x16::new(*from));
+        Block(sixteens)
+    }
+
+    /// Masks of the bytes that are this letter.
+    #[inline(always)]
+    fn equal(self, letter: u8) -> Block {
+        Block(self.0.map(|bytes| bytes.simd_eq(u8x16::splat(letter))))
+    }
+
+    /// With `[` as `{` and `]` as `}`: in ASCII they differ in this bit alone.
+    #[inline(always)]
+    fn folded(self) -> Block {
+        Block(self.0.map(|bytes| bytes | u8x16::splat(0x20)))
+    }
+
+    #[inline(always)]
+    fn holds(self, letter: u8) -> bool {
+        let [a, b, c, d] = self.equal(letter).0;
+        (a | b | c | d).to_bitmask() != 0
+    }
+
+    #[inline(always)]
+    fn or(self, other: Block) -> Block {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Block([a | e, b | f, c | g, d | h])
+    }
+
+    /// A bit per mask.
+    #[inline(always)]
+    fn bits(self) -> u64 {
+        let [a, b, c, d] = self.0.map(|bytes| u64::from(bytes.to_bitmask()));
+        a | b << 16 | c << 32 | d << 48
+    }
+
+    /// How many masks are set.
+    #[inline(always)]
+    fn count(self) -> usize {
+        // A set mask is -1; in each place there are four at most, and eight in the sum of both halves.
+        let [a, b, c, d] = self.0;
+        let places = (u8x16::ZERO - (a + b + c + d)).to_array();
+        let halves = places.as_chunks::<8>().0.iter().map(|half| u64::from_le_bytes(*half)).sum::<u64>();
+        (halves.wrapping_mul(0x0101_0101_0101_0101) >> 56) as usize
+    }
+}
+
+/// The highest bit, spread over all bits.
+#[inline(always)]
+fn highest_spread(bits: u64) -> u64 {
+    ((bits as i64) >> 63) as u64
+}
+
 /// Which bytes of a block are what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Bits {
@@ -140,22 +232,16 @@ struct Bits {
 }
 
 impl Bits {
-    #[inline]
     fn of(block: &[u8; 64]) -> Bits {
-        let equal = |bytes: u8x16, letter: u8| u64::from(bytes.simd_eq(u8x16::splat(letter)).to_bitmask());
-        let mut bits = Bits::default();
-        for (index, sixteen) in block.as_chunks::<16>().0.iter().enumerate() {
-            let bytes = u8x16::new(*sixteen);
-            // In ASCII `[` and `{` differ in this bit alone, and so do `]` and `}`.
-            let folded = bytes | u8x16::splat(0x20);
-            let shift = 16 * index;
-            bits.quote |= equal(bytes, b'"') << shift;
-            bits.backslash |= equal(bytes, b'\\') << shift;
-            bits.open |= equal(folded, b'{') << shift;
-            bits.close |= equal(folded, b'}') << shift;
-            bits.line_break |= equal(bytes, b'\n') << shift;
+        let block = Block::of(block);
+        let folded = block.folded();
+        Bits {
+            quote: block.equal(b'"').bits(),
+            backslash: block.equal(b'\\').bits(),
+            open: folded.equal(b'{').bits(),
+            close: folded.equal(b'}').bits(),
+            line_break: block.equal(b'\n').bits(),
         }
-        bits
     }
 
     #[cfg(test)]
@@ -208,6 +294,33 @@ mod tests {
         fn bits_are_those_of_the_bytes(bytes in prop::collection::vec(any::<u8>(), 64)) {
             let block: [u8; 64] = bytes.try_into().unwrap();
             prop_assert_eq!(Bits::of(&block), Bits::one_by_one(&block));
+        }
+
+        /// What is passed quickly is passed with the same outcome in full.
+        #[test]
+        fn the_quick_pass_is_as_the_full_one(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "{", "}", "[", "]", "\"", "\"a\":", "\\", "\\\"", "\n", "\n {", "\n{", "1,", "{\"long\": 5}, ", "\"text\"",
+                "\"\u{e9} and a longer text \\\\\"", "        ", "\"{\"",
+            ]), 0..150),
+        ) {
+            let text = format!("{{{{{{{{{{{{{}", parts.concat());
+            let (mut quick, mut full) = (Brackets::new(0), Brackets::new(0));
+            for block in text.as_bytes().as_chunks::<64>().0 {
+                let before = quick.clone();
+                let is_passed = quick.passes(block, 12);
+                let reach = full.block(block, 12);
+                if is_passed {
+                    prop_assert_eq!(reach, Reach::NeedMore);
+                } else {
+                    prop_assert_eq!(&quick, &before);
+                    prop_assert_eq!(quick.block(block, 12), reach);
+                }
+                prop_assert_eq!(&quick, &full);
+                if reach != Reach::NeedMore {
+                    break;
+                }
+            }
         }
 
         #[test]

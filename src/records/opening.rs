@@ -25,32 +25,57 @@ const MAX_BYTES: usize = 320;
 struct Bytes {
     blocks: Vec<[u8; BLOCK]>,
     len: usize,
+    /// A bit per zero that the last block is filled up with.
+    filling: u32,
 }
 
 impl Bytes {
-    const NONE: Bytes = Bytes { blocks: Vec::new(), len: 0 };
+    const NONE: Bytes = Bytes { blocks: Vec::new(), len: 0, filling: 0 };
+    /// No text begins like this.
+    const UNKNOWN: Bytes = Bytes { blocks: Vec::new(), len: usize::MAX, filling: 0 };
 
     fn set(&mut self, bytes: &[u8]) {
         self.len = bytes.len();
+        self.filling = match bytes.len() % BLOCK {
+            0 => 0,
+            filled => ALL_EQUAL & (ALL_EQUAL << filled),
+        };
         self.blocks.clear();
         self.blocks.resize(bytes.len().div_ceil(BLOCK), [0; BLOCK]);
         let all = self.blocks.as_flattened_mut().iter_mut();
         all.zip(bytes).for_each(|(to, from)| *to = *from);
     }
 
+    /// Whether the text begins with these bytes. Of one that is hardly longer nothing may be known.
+    #[inline(always)]
+    fn begin(&self, text: &[u8]) -> bool {
+        let Some((last, blocks)) = self.blocks.split_last() else { return self.len == 0 };
+        let theirs = text.as_chunks::<BLOCK>().0;
+        // The ends of two openings differ more often than their beginnings do.
+        theirs.get(blocks.len()).is_some_and(|their_last| equal(last, their_last) | self.filling == ALL_EQUAL)
+            && blocks.iter().zip(theirs).all(|(ours, theirs)| equal(ours, theirs) == ALL_EQUAL)
+    }
+
     /// How many bytes of the text are as here.
-    #[inline]
     fn common(&self, text: &[u8]) -> usize {
         let mut same = 0;
         for (ours, theirs) in self.blocks.iter().zip(text.as_chunks::<BLOCK>().0) {
-            let equal = u8x16::new(*ours).simd_eq(u8x16::new(*theirs)).to_bitmask();
+            let equal = equal(ours, theirs);
             same += equal.trailing_ones() as usize;
-            if equal != 0xFFFF {
+            if equal != ALL_EQUAL {
                 break;
             }
         }
         same
     }
+}
+
+const ALL_EQUAL: u32 = 0xFFFF;
+
+/// A bit per byte that is the same.
+#[inline(always)]
+fn equal(ours: &[u8; BLOCK], theirs: &[u8; BLOCK]) -> u32 {
+    u8x16::new(*ours).simd_eq(u8x16::new(*theirs)).to_bitmask()
 }
 
 /// What closes the union of a value, if it is in one.
@@ -73,7 +98,7 @@ impl Closing {
         let found = match self.0.len {
             0 => true,
             1 => text.get(at) == Some(&b'}'),
-            len => self.0.common(text.get(at..)?) >= len,
+            _ => self.0.begin(text.get(at..)?),
         };
         found.then_some(at + self.0.len)
     }
@@ -109,7 +134,7 @@ pub struct Opening {
 impl Opening {
     /// Of a member that was not met yet.
     pub const UNKNOWN: Opening =
-        Opening { bytes: Bytes::NONE, key: usize::MAX, first: false, closing: Closing::NONE };
+        Opening { bytes: Bytes::UNKNOWN, key: usize::MAX, first: false, closing: Closing::NONE };
     /// Of an item of an array, which has no key, and no union as far as is known.
     pub const ITEM: Opening = Opening { bytes: Bytes::NONE, key: 0, first: false, closing: Closing::NONE };
 
@@ -209,16 +234,19 @@ pub enum Met {
 
 impl Doc<'_> {
     /// Passes an opening as far as it comes again. `first`: no member was read of the object yet.
-    #[inline]
+    #[inline(always)]
     pub fn pass(&mut self, opening: &Opening, first: bool) -> Met {
         let (text, at) = self.cursor.text_and_place();
-        let same = opening.bytes.common(text.get(at..).unwrap_or_default());
-        if same < opening.key || first != opening.first || is_off() {
+        let rest = text.get(at..).unwrap_or_default();
+        if first != opening.first || is_off() {
             return Met::Nothing;
         }
-        if same >= opening.bytes.len && !self.is_encrypted() {
+        if opening.bytes.begin(rest) && !self.is_encrypted() {
             self.cursor.go_to(at + opening.bytes.len);
             return Met::All;
+        }
+        if opening.bytes.common(rest) < opening.key {
+            return Met::Nothing;
         }
         self.cursor.go_to(at + opening.key);
         Met::Key
@@ -235,8 +263,10 @@ impl Doc<'_> {
     pub fn pass_brace(&mut self, opening: &Opening) -> bool {
         let (text, at) = self.cursor.text_and_place();
         let Some([b'{', rest @ ..]) = text.get(at..) else { return false };
-        let found =
-            opening.first && opening.bytes.common(rest) >= opening.key && !self.is_encrypted() && !is_off();
+        let found = opening.first
+            && (opening.bytes.begin(rest) || opening.bytes.common(rest) >= opening.key)
+            && !self.is_encrypted()
+            && !is_off();
         if found {
             self.cursor.go_to(at + 1);
         }

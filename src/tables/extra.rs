@@ -165,6 +165,27 @@ pub fn compact(raw: &[u8]) -> String {
     compact_opened(raw, &|_| false)
 }
 
+/// As [`compact`], of a JSON value that was read; `None` where something is escaped in it.
+pub fn without_blanks(json: &str) -> Option<String> {
+    if json.contains('\\') {
+        return None;
+    }
+    let mut out = String::with_capacity(json.len());
+    let (mut from, mut in_string) = (0, false);
+    for (at, byte) in json.bytes().enumerate() {
+        match byte {
+            b'"' => in_string = !in_string,
+            b' ' | b'\n' | b'\r' | b'\t' if !in_string => {
+                out.push_str(json.get(from..at).unwrap_or_default());
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    out.push_str(json.get(from..).unwrap_or_default());
+    Some(out)
+}
+
 /// As [`compact`]; strings that were decrypted (told by the offset of their opening quote in `raw`) stand
 /// as the object or array that they hold.
 pub fn compact_opened(raw: &[u8], is_decrypted: &dyn Fn(usize) -> bool) -> String {

@@ -69,17 +69,15 @@ pub fn known_fields<'a>(
     let row = into.len();
     loop {
         let (before, first, guess) = (doc.cursor.at(), place.first, place.guess);
-        let expected =
-            (into.record.fields.get(guess), into.children.get_mut(guess), into.habits.get_mut(guess));
-        if let (Some(field), Some(column), Some(habit)) = expected {
+        if let (Some(column), Some(habit)) = (into.children.get_mut(guess), into.habits.get_mut(guess)) {
             let met = doc.pass(&habit.opening, first);
             if met != Met::Nothing {
                 *place =
                     Place { first: false, guess: habit.next, last: Some(guess), fields: place.fields + 1 };
-                let value = before + habit.opening.key();
-                if plain(doc, column, &habit.opening, met, row, value) {
+                if met == Met::All && plain(doc, column, &habit.opening, row) {
                     continue;
                 }
+                let (field, value) = (habit.field, before + habit.opening.key());
                 let at = At { row, value, step: Step::Key(field.json) };
                 if column.len() > row || !usual(doc, column, field.kind, &habit.opening, met, at, notes)? {
                     doc.cursor.rewind(value);
@@ -144,33 +142,20 @@ fn learn(opening: &mut Opening, doc: &Doc<'_>, before: usize, value: usize, firs
     opening.learn(doc, before, value, first, content);
 }
 
-/// Reads a text, an integer or a null behind as much of its opening as was met, if it is written plainly and fits. Else
-/// the document stands anywhere behind the value's beginning.
+/// Reads a text or an integer behind its whole opening, if it is written plainly and fits. Else the document stands
+/// anywhere behind the value's beginning.
 #[inline(always)]
-fn plain(
-    doc: &mut Doc<'_>,
-    column: &mut Column,
-    opening: &Opening,
-    met: Met,
-    row: usize,
-    value: usize,
-) -> bool {
+fn plain(doc: &mut Doc<'_>, column: &mut Column, opening: &Opening, row: usize) -> bool {
     let closing = &opening.closing;
-    let stored = met == Met::All
-        && match column {
-            Column::Text(texts) if opening.has_content() => {
-                doc.plain_text(closing).is_some_and(|text| texts.push_at(row, text))
-            }
-            Column::Int64(_) | Column::Time(_) | Column::Int32(_) => {
-                doc.plain_integer(closing).is_some_and(|number| push_integer(column, row, number))
-            }
-            _ => false,
-        };
-    if stored {
-        return true;
+    match column {
+        Column::Text(texts) if opening.has_content() => {
+            doc.plain_text(closing).is_some_and(|text| texts.push_at(row, text))
+        }
+        Column::Int64(_) | Column::Time(_) | Column::Int32(_) => {
+            doc.plain_integer(closing).is_some_and(|number| push_integer(column, row, number))
+        }
+        _ => false,
     }
-    doc.cursor.rewind(value);
-    doc.plain_null() && column.push_null_at(row)
 }
 
 /// Reads another value behind as much of its opening as was met, if it comes as it mostly does and fits; else the
@@ -191,6 +176,9 @@ fn usual(
             return Ok(true);
         }
         doc.cursor.rewind(at.value);
+    }
+    if doc.plain_null() {
+        return Ok(column.push_null_at(at.row));
     }
     match (&mut *column, kind) {
         (Column::Struct(inner), _) if enters(doc, inner) => record(doc, inner, None, at, notes)?,
@@ -307,9 +295,8 @@ pub fn items(doc: &mut Doc<'_>, into: &mut List, item: Kind, notes: &mut Notes) 
         doc.cursor.skip_space();
         let at = At { row: before + index, value: doc.cursor.at(), step: Step::Index(index) };
         let met = doc.pass(&into.opening, false);
-        if !plain(doc, &mut into.item, &into.opening, met, at.row, at.value)
-            && !usual(doc, &mut into.item, item, &into.opening, met, at, notes)?
-        {
+        let is_plain = met == Met::All && plain(doc, &mut into.item, &into.opening, at.row);
+        if !is_plain && !usual(doc, &mut into.item, item, &into.opening, met, at, notes)? {
             doc.cursor.rewind(at.value);
             notes.path.push(at.step);
             values::value(doc, &mut into.item, item, notes)?;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::columns::{Column, List, Struct, UnionColumns};
 use super::declare::{Field, Kind, Record, Union};
-use super::extra::{Notes, compact, compact_opened};
+use super::extra::{Notes, compact, compact_opened, without_blanks};
 use super::members::{fields, items};
 use crate::records::{
     Content, Cursor, Doc, Entered, Kind as JsonKind, Scalar, SyntaxError, Text, canonical_integer,
@@ -187,9 +187,15 @@ pub fn number(token: &str) -> Option<f64> {
 /// A value as JSON text, `None` for null. A decrypted text that is JSON stands as JSON.
 pub fn json_value<'a>(doc: &mut Doc<'a>) -> Result<Option<Cow<'a, str>>, SyntaxError> {
     doc.cursor.skip_space();
-    if let Some(text) = compact_value(doc) {
-        return Ok(Some(Cow::Borrowed(text)));
+    let start = doc.cursor.at();
+    if let Some(text) = plain_container(doc) {
+        return Ok(Some(text));
     }
+    doc.cursor.rewind(start);
+    json_by_tokens(doc)
+}
+
+fn json_by_tokens<'a>(doc: &mut Doc<'a>) -> Result<Option<Cow<'a, str>>, SyntaxError> {
     let start = doc.cursor.at();
     let scalar = doc.scalar(&[])?;
     let raw = doc.cursor.since(start);
@@ -206,19 +212,17 @@ pub fn json_value<'a>(doc: &mut Doc<'a>) -> Result<Option<Cow<'a, str>>, SyntaxE
     })
 }
 
-/// Passes an object or array in which nothing needs another look: it has no blanks, nothing that might be no Unicode,
-/// nothing that was encrypted, and is no null in its union. It is as it would be written here. Else nothing.
-fn compact_value<'a>(doc: &mut Doc<'a>) -> Option<&'a str> {
-    let (start, loose) = (doc.cursor.at(), doc.cursor.loose());
-    let is_wanted =
-        matches!(doc.cursor.kind(), Ok(JsonKind::Object | JsonKind::Array)) && !doc.is_encrypted();
-    let raw = is_wanted.then(|| doc.cursor.skip_value().ok()).flatten();
-    let raw = raw.filter(|raw| doc.cursor.loose() == loose && !raw.ends_with(b"null}"));
-    let text = raw.and_then(|raw| std::str::from_utf8(raw).ok());
-    if text.is_none() {
-        doc.cursor.rewind(start);
+/// Passes an object or array in which nothing but blanks needs another look: it has no escapes, nothing that is no
+/// Unicode, nothing that was encrypted, and is no null in its union. Else something may be passed.
+fn plain_container<'a>(doc: &mut Doc<'a>) -> Option<Cow<'a, str>> {
+    let loose = doc.cursor.loose();
+    if doc.is_encrypted() || !matches!(doc.cursor.kind(), Ok(JsonKind::Object | JsonKind::Array)) {
+        return None;
     }
-    text
+    let text = std::str::from_utf8(doc.cursor.skip_value().ok()?).ok()?;
+    let text =
+        if doc.cursor.loose() == loose { Cow::Borrowed(text) } else { Cow::Owned(without_blanks(text)?) };
+    (!text.ends_with("null}")).then_some(text)
 }
 
 fn list(doc: &mut Doc<'_>, into: &mut List, kind: Kind, notes: &mut Notes) -> Result<(), SyntaxError> {
@@ -344,4 +348,31 @@ fn branch_of_fields(mut doc: Doc<'_>, union: &Union) -> Option<usize> {
     };
     let best = (0..known.len()).max_by_key(rank)?;
     (rank(&best).0 > 0).then_some(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Containers that are kept without a look at their tokens are kept as if there had been one.
+        #[test]
+        fn json_is_as_by_tokens(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "{", "}", "[", "]", "\"a\"", "\"string\"", ":", ": ", ", ", ",", "{ \"string\" : null }", "{\"b\":\"x  y\"}",
+                "null", " ", "\n", "\"\u{e9} \"", "\"\\ud800 \"", "\"\\\" \"", "-1.5e3", "[ 1 , { } ]", "{\"k\": [true, {}]}",
+            ]), 1..8),
+            wrap in any::<bool>(),
+        ) {
+            let text = parts.concat();
+            let text = if wrap { format!("[ {text} ]") } else { text };
+            let doc = || Doc::new(text.as_bytes(), &[], 8);
+            let (mut quick, mut slow) = (doc(), doc());
+            slow.cursor.skip_space();
+            let (found, wanted) = (json_value(&mut quick), json_by_tokens(&mut slow));
+            prop_assert_eq!(&found, &wanted, "{}", text);
+            prop_assert_eq!(quick.cursor.at(), slow.cursor.at());
+        }
+    }
 }

@@ -52,11 +52,12 @@ impl Reader {
         if table.whole {
             return self.whole_item(doc, index, seq);
         }
+        // Many writers put a blank behind the comma between items.
+        doc.cursor.skip_space();
+        let start = doc.cursor.at();
         if enters(doc, item) {
             return self.item(doc, index, seq);
         }
-        doc.cursor.skip_space();
-        let start = doc.cursor.at();
         if passes(doc, wrapper) {
             self.item(doc, index, seq)?;
             let closing = self.tables.get(index).map(|builder| &builder.wrapper.closing);
