@@ -259,10 +259,12 @@ impl<'c> Alone<'c> {
     }
 }
 
+type OfTable = (&'static Table, Vec<RecordBatch>);
+
 /// Rows of a batch, by table and day.
 #[derive(Default)]
 struct Ready {
-    tables: RefCell<BTreeMap<(&'static str, UtcDay), (&'static Table, Vec<RecordBatch>)>>,
+    tables: RefCell<BTreeMap<(&'static str, UtcDay), OfTable>>,
 }
 
 impl Ready {
