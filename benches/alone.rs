@@ -12,8 +12,8 @@
 //! ```
 //! One thread, CPU time (user and system), the settings of `convert` as they are by default. What is in brackets is timed,
 //! alone, on what lies ready in memory; what makes it ready is done before and is not. All of it is the program's own
-//! code, the order of steps excepted. In memory is never more than a chunk, rows (as many as `convert` lets wait, by the same
-//! budget) and one object.
+//! code, the order of steps excepted. In memory is never more than a part as received, a chunk of its text, rows (as many as
+//! `convert` lets wait, by the same budget) and one object.
 //!
 //! Framing reads a text, and so copies it; in `convert` it is the inflater who writes there. That copy is measured alone as
 //! well, and left out of the sum. Not in it either: finding the files, handing over from thread to thread, notes, ledger and

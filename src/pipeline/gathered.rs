@@ -17,6 +17,8 @@ use crate::tables::{Rows, TableBuilder};
 
 /// Where rows go that have become arrays.
 pub trait TakesRows {
+    /// Takes rows of one table and day.
+    ///
     /// # Errors
     /// Rows may be lost then.
     fn take(&self, rows: Rows) -> Result<(), Fault>;
