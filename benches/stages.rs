@@ -7,7 +7,8 @@
 //! cargo bench --bench stages -- --baseline before             … and compare with them
 //! ```
 //! The data is the generator's, 8 MiB of JSON per stream (32 for `encode`), not encrypted. Throughput counts bytes of JSON
-//! (for `pgp` messages). A stage's share of a whole run is its time over that of `convert`.
+//! (for `pgp` messages). Times are CPU times, as other programs disturb them less. What `convert` costs beside its stages:
+//! `alone.rs`, on files.
 //!
 //! Learned, from profiles of `convert` on 1.5 GB (CPU time of the whole run, each beside the one before it):
 //! - A byte-by-byte scan for the ends of records took 8 %; blocks of 64 bytes with bits for quotes and brackets
@@ -55,13 +56,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cpu;
+
 use std::hint::black_box;
 use std::io::Read;
 use std::time::Duration;
 
 use aws_lc_rs::rsa::{KeySize, Pkcs1PrivateDecryptingKey, Pkcs1PublicEncryptingKey, PrivateDecryptingKey};
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
+use cpu::cpu_time;
 use lp_archive::decode::{self, Keyring};
 use lp_archive::demo::generator::{Encryption, GeneratorOptions, Packer};
 use lp_archive::demo::key::{DemoKey, demo_secret_key};
@@ -73,6 +78,38 @@ use lp_archive::tables::{Origin, Reader, Rows};
 
 const ACCOUNT: &str = "75555851";
 const FROM_MS: i64 = 1_790_000_000_000;
+
+/// Of all threads of this process.
+struct CpuTime;
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        cpu_time()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        cpu_time() - start
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        WallTime.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 struct Sample {
     stream: Stream,
@@ -125,7 +162,7 @@ fn rows(sample: &Sample, chunks: &[Chunk]) -> Vec<Rows> {
     rows
 }
 
-fn text_stages(c: &mut Criterion) {
+fn text_stages(c: &mut Criterion<CpuTime>) {
     let web = sample(Stream::WebSession, 8 << 20, Encryption::NONE);
     let keys = Keyring::load(&PgpOptions::default()).unwrap();
     let mut group = c.benchmark_group("text");
@@ -152,7 +189,7 @@ fn text_stages(c: &mut Criterion) {
     group.finish();
 }
 
-fn read(c: &mut Criterion) {
+fn read(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("read");
     for stream in Stream::ALL {
         let sample = sample(stream, 8 << 20, Encryption::NONE);
@@ -164,7 +201,7 @@ fn read(c: &mut Criterion) {
 }
 
 /// The rows of each stream to Parquet, in row groups of 1 MiB of memory. Nothing is committed.
-fn encode(c: &mut Criterion) {
+fn encode(c: &mut Criterion<CpuTime>) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let mut group = c.benchmark_group("encode");
@@ -195,7 +232,7 @@ fn encode(c: &mut Criterion) {
 }
 
 /// PGP per value against the bare RSA operation: the first figure can hardly exceed the second.
-fn pgp(c: &mut Criterion) {
+fn pgp(c: &mut Criterion<CpuTime>) {
     let folder = tempfile::tempdir().unwrap();
     let key_file = folder.path().join("key.asc");
     std::fs::write(&key_file, demo_secret_key()).unwrap();
@@ -230,8 +267,9 @@ fn pgp(c: &mut Criterion) {
     group.finish();
 }
 
-fn few() -> Criterion {
+fn few() -> Criterion<CpuTime> {
     Criterion::default()
+        .with_measurement(CpuTime)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3))
         .sample_size(20)

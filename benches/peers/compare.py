@@ -39,6 +39,14 @@ def measure(command, out):
     return used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, size / 1e6
 
 
+def make_data(program, data, size, seed, days):
+    """The generator's files, unless they are there."""
+    if not data.exists():
+        make = [program, "demo", "--write-files", data, "--size", size, "--documented"]
+        make += ["--seed", seed, "--from", "2026-10-01T00:00:00Z", "--hours", str(24 * days)]
+        subprocess.run(make, check=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--size", default="1500MiB")
@@ -52,10 +60,7 @@ def main():
     args = parser.parse_args()
     folder = Path(args.keep or tempfile.mkdtemp(prefix="lp-peers-"))
     data, out = folder / "data", folder / "out"
-    if not data.exists():
-        make = [args.program, "demo", "--write-files", data, "--size", args.size, "--documented"]
-        make += ["--seed", args.seed, "--from", "2026-10-01T00:00:00Z", "--hours", str(24 * args.days)]
-        subprocess.run(make, check=True)
+    make_data(args.program, data, args.size, args.seed, args.days)
     ours = [args.program, "convert", "--account", "75555851", "--quiet", "--out", out]
     peers = {
         "lp-archive": [*ours, "--threads", str(args.threads), data],

@@ -79,7 +79,7 @@ pub use attempt::{Attempt, EntryDraft, ObjectSet, Outcome};
 pub use fail_point::fail_point;
 pub use history::Committed;
 pub use ledger::PartEntry;
-pub use parquet::{ColumnHint, Placement, TableShape};
+pub use parquet::{ColumnHint, Placement, TableShape, encode_object};
 pub use probe::Probed;
 pub use reading::Suspects;
 pub use recover::Recovered;

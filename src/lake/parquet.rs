@@ -240,6 +240,12 @@ pub(super) fn batch_bytes(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(bytes).sum()
 }
 
+/// Rows of a row group, where so many rows take so many bytes.
+pub(super) fn rows_of_group(rows: usize, bytes: usize, options: &LakeOptions) -> usize {
+    let bytes_per_row = (bytes / rows.max(1)).max(1);
+    (options.row_group_bytes / bytes_per_row).clamp(1, options.row_group_rows.max(1))
+}
+
 /// Cuts batches into groups of exactly `rows` rows; only the last may be smaller.
 pub(super) fn group_rows(batches: Vec<RecordBatch>, rows: usize) -> Vec<Vec<RecordBatch>> {
     let rows = rows.max(1);
@@ -263,6 +269,25 @@ pub(super) fn group_rows(batches: Vec<RecordBatch>, rows: usize) -> Vec<Vec<Reco
         }
     }
     groups
+}
+
+/// Rows of one table and day as the bytes of one object that has no place: encoding alone, for benches.
+///
+/// # Errors
+/// Rows that do not have the table's columns, and options that make no sense.
+pub fn encode_object(
+    table: &TableShape,
+    options: &LakeOptions,
+    batches: Vec<RecordBatch>,
+) -> Result<Vec<u8>, Fault> {
+    batches.iter().try_for_each(|batch| check_batch(table, batch))?;
+    let rows = batches.iter().map(RecordBatch::num_rows).sum();
+    let bytes = batches.iter().map(batch_bytes).sum();
+    let (mut writer, encoder) = open_writer(table, options, Vec::new())?;
+    for group in group_rows(batches, rows_of_group(rows, bytes, options)) {
+        append_row_group(&mut writer, encoder.encode(&group)?)?;
+    }
+    close_writer(writer)
 }
 
 fn properties(table: &TableShape, options: &LakeOptions, footer: Vec<KeyValue>) -> WriterProperties {
@@ -412,6 +437,25 @@ mod tests {
             assert!(said(&ours.close) == said(theirs.close()), "{hint:?}");
             assert!(said(&ours.close).2.len() > 3);
         }
+    }
+
+    #[test]
+    fn an_object_without_a_place_holds_its_rows_in_groups() {
+        use parquet::file::reader::{FileReader, SerializedFileReader};
+        let shape = TableShape {
+            name: "t".into(),
+            schema: batch(1).schema(),
+            placement: Placement::Partitioned,
+            hints: vec![],
+        };
+        let options = LakeOptions { row_group_rows: 400, ..LakeOptions::default() };
+        let bytes = encode_object(&shape, &options, vec![batch(300), batch(700)]).unwrap();
+        let object = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+        let rows: Vec<i64> = object.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+        assert_eq!(rows, [400, 400, 200]);
+        let other: ArrayRef = Arc::new(Int64Array::from_iter_values(0..3));
+        let other = RecordBatch::try_from_iter([("n", other)]).unwrap();
+        assert!(encode_object(&shape, &options, vec![other]).is_err());
     }
 
     #[test]

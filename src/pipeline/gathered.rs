@@ -15,6 +15,21 @@ use crate::lake::ObjectSet;
 use crate::model::{Fault, UtcDay};
 use crate::tables::{Rows, TableBuilder};
 
+/// Where rows go that have become arrays.
+pub trait TakesRows {
+    /// Takes rows of one table and day.
+    ///
+    /// # Errors
+    /// Rows may be lost then.
+    fn take(&self, rows: Rows) -> Result<(), Fault>;
+}
+
+impl TakesRows for ObjectSet {
+    fn take(&self, Rows { table, day, batch }: Rows) -> Result<(), Fault> {
+        self.append(&shape_of(table), day, batch)
+    }
+}
+
 type Place = Arc<Mutex<Option<TableBuilder>>>;
 
 /// Rows by table and day, from several threads.
@@ -31,16 +46,16 @@ impl Gathered {
     ///
     /// # Errors
     /// Rows may be lost then, and [`Gathered::finish`] says so too.
-    pub fn add(&self, from: &mut TableBuilder, max_bytes: usize, shared: &ObjectSet) -> Result<(), Fault> {
+    pub fn add(&self, from: &mut TableBuilder, max_bytes: usize, to: &impl TakesRows) -> Result<(), Fault> {
         self.unfinished.fetch_add(1, Ordering::Relaxed);
-        self.try_add(from, max_bytes, shared)?;
+        self.try_add(from, max_bytes, to)?;
         self.unfinished.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
 
-    fn try_add(&self, from: &mut TableBuilder, max_bytes: usize, shared: &ObjectSet) -> Result<(), Fault> {
+    fn try_add(&self, from: &mut TableBuilder, max_bytes: usize, to: &impl TakesRows) -> Result<(), Fault> {
         let bytes = from.bytes();
-        let Some(day) = from.only_day().filter(|_| bytes < max_bytes) else { return hand_on(from, shared) };
+        let Some(day) = from.only_day().filter(|_| bytes < max_bytes) else { return hand_on(from, to) };
         let place = {
             let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
             tables.entry((from.table.name, day)).or_default().clone()
@@ -53,29 +68,29 @@ impl Gathered {
         }
         let Some(mut full) = place.take() else { return Ok(()) };
         drop(place);
-        hand_on(&mut full, shared)
+        hand_on(&mut full, to)
     }
 
     /// Hands on what is left.
     ///
     /// # Errors
     /// Rows are lost: the shared set must be discarded.
-    pub fn finish(self, shared: &ObjectSet) -> Result<(), Fault> {
+    pub fn finish(self, to: &impl TakesRows) -> Result<(), Fault> {
         if self.unfinished.into_inner() > 0 {
             return Err(lost());
         }
         let tables = self.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
         tables.into_values().try_for_each(|place| {
             let place = Arc::into_inner(place).and_then(|place| place.into_inner().ok()).ok_or_else(lost)?;
-            place.map_or(Ok(()), |mut table| hand_on(&mut table, shared))
+            place.map_or(Ok(()), |mut table| hand_on(&mut table, to))
         })
     }
 }
 
-/// Appends the rows of a table, all of closed parts, to the set.
-pub fn hand_on(table: &mut TableBuilder, set: &ObjectSet) -> Result<(), Fault> {
+/// Hands on the rows of a table, all of closed parts.
+pub fn hand_on(table: &mut TableBuilder, to: &impl TakesRows) -> Result<(), Fault> {
     let rows = table.drain().map_err(|error| internal(&error))?;
-    rows.into_iter().try_for_each(|Rows { table, day, batch }| set.append(&shape_of(table), day, batch))
+    rows.into_iter().try_for_each(|rows| to.take(rows))
 }
 
 /// Somebody failed while rows were added: what is here cannot be relied on.

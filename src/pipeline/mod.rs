@@ -46,11 +46,14 @@ use redo::Redo;
 
 pub use coverage::{Coverage, Gap};
 pub use estimate::Estimate;
+pub use gathered::{Gathered, TakesRows};
 pub use inspect::{Inspected, inspect};
+pub use parse::{Findings, parse_chunk};
 pub use plan::{PlannedBatch, RETENTION_MS, expires_ms};
 pub use staging::shape_of as lake_shape;
 pub use status::{StreamStatus, Unarchived, recorded_status};
 pub use stop::Stop;
+pub use workers::Sizes;
 
 /// Settings of a run.
 #[derive(Clone, Debug)]

@@ -103,7 +103,7 @@ impl<'a> Staging<'a> {
             }
             Some(own) => {
                 append(&own, waiting)?;
-                tables.try_for_each(|table| hand_on(table, &own))?;
+                tables.try_for_each(|table| hand_on(table, own.as_ref()))?;
                 drop(tables);
                 // Nobody else holds it: the part's work is done. If it were held, its rows would be missed.
                 let own =

@@ -21,7 +21,7 @@ use super::layout::{self, AttemptName};
 use super::lock;
 use super::note::NoteKeeper;
 use super::parquet::{
-    Encoder, Placement, TableShape, Writer, batch_bytes, check_batch, group_rows, open_writer,
+    Encoder, Placement, TableShape, Writer, batch_bytes, check_batch, group_rows, open_writer, rows_of_group,
 };
 use super::store::{Store, Upload};
 use crate::model::{Fault, LakeOptions, UtcDay};
@@ -238,8 +238,7 @@ impl Objects {
     /// Takes the pending rows, cut into row groups; unless `all`, what fills no group stays pending.
     fn take(&self, state: &mut State, all: bool) -> Work {
         let bytes_per_row = (state.pending_bytes / state.pending_rows.max(1)).max(1);
-        let rows =
-            (self.options.row_group_bytes / bytes_per_row).clamp(1, self.options.row_group_rows.max(1));
+        let rows = rows_of_group(state.pending_rows, state.pending_bytes, &self.options);
         let total = state.pending_bytes;
         let mut groups = group_rows(std::mem::take(&mut state.pending), rows);
         (state.pending_rows, state.pending_bytes) = (0, 0);
