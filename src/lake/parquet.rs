@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::concat;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
     ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, compute_leaves,
@@ -19,11 +19,12 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath, SchemaDescPtr};
 use rayon::prelude::*;
 
 use super::lock;
 use super::pages::{Chunk, SharedPages, Stores};
+use super::runs::{Runs, is_runs, rows_of, write_runs};
 use super::text_bounds::{FALSE_POSITIVES, TextBounds};
 use crate::model::{Fault, FaultKind, LakeOptions, Stage};
 
@@ -54,7 +55,8 @@ pub enum Placement {
 pub struct TableShape {
     /// Lower case letters, digits and `_`: it becomes a folder.
     pub name: String,
-    /// Without `account_id` and `date`, which are in the path.
+    /// Without `account_id` and `date`, which are in the path. Texts that stay the same over many rows may come as
+    /// runs (`RunEndEncoded` of `Int32` and `Utf8`): files have them as texts like others, with a dictionary.
     pub schema: SchemaRef,
     pub placement: Placement,
     /// By path of the leaf column: `timestamp`, `tags.list.element` (the last segment is the name of the
@@ -64,7 +66,7 @@ pub struct TableShape {
 
 /// Rows of a page, if they are not too large before. DuckDB takes an eighth less time for columns of short values than
 /// with the usual 20,000.
-const PAGE_ROWS: usize = 65_536;
+pub(super) const PAGE_ROWS: usize = 65_536;
 
 /// Mean of rows below which arrays of a row group are put together.
 const SMALL_ARRAY_ROWS: usize = 1024;
@@ -74,6 +76,8 @@ pub(super) type Writer = SerializedFileWriter<Vec<u8>>;
 /// Encodes row groups of one table; may be used from several threads at once.
 pub(super) struct Encoder {
     schema: SchemaRef,
+    /// Leaves.
+    columns: SchemaDescPtr,
     /// Text columns that get a bloom filter.
     filtered: HashSet<usize>,
     factory: Mutex<ArrowRowGroupWriterFactory>,
@@ -102,11 +106,13 @@ pub(super) fn open_writer(
     let factory = Mutex::new(factory.with_page_store_factory(stores.clone()));
     let filtered = table.hints.iter().filter(|(_, hint)| *hint == ColumnHint::Bloom);
     let filtered = filtered.filter_map(|(name, _)| table.schema.index_of(name).ok()).collect();
-    Ok((writer, Encoder { schema: table.schema.clone(), filtered, factory, stores }))
+    let columns = Arc::new(schema);
+    Ok((writer, Encoder { schema: table.schema.clone(), columns, filtered, factory, stores }))
 }
 
 /// Writes a column chunk.
 struct ChunkWriter {
+    column: ColumnDescPtr,
     writer: ArrowColumnWriter,
     pages: SharedPages,
 }
@@ -126,6 +132,13 @@ impl Encoder {
             .into_par_iter()
             .map(|(index, writers)| {
                 let field = self.schema.field(index);
+                if is_runs(field.data_type()) {
+                    let arrays: Vec<&Runs> =
+                        batches.iter().map(|batch| batch.column(index).as_run()).collect();
+                    let filtered = self.filtered.contains(&index);
+                    let chunk = |writer| run_chunk(writer, &arrays, filtered);
+                    return writers.into_iter().map(chunk).collect();
+                }
                 let arrays = few(batches.iter().map(|batch| batch.column(index)).collect())?;
                 let leaves = arrays
                     .iter()
@@ -155,13 +168,16 @@ impl Encoder {
         // Locked until their stores are taken: else they might be those of another row group.
         let factory = lock(&self.factory);
         let writers = factory.create_column_writers(0)?.into_iter().zip(self.stores.take());
-        Ok(writers.map(|(writer, pages)| ChunkWriter { writer, pages }).collect())
+        let writers = self.columns.columns().iter().zip(writers);
+        Ok(writers
+            .map(|(column, (writer, pages))| ChunkWriter { column: column.clone(), writer, pages })
+            .collect())
     }
 }
 
 impl ChunkWriter {
     fn close(self) -> Result<Chunk, ParquetError> {
-        self.pages.chunk(self.writer.close()?)
+        self.pages.chunk(self.writer.close()?.close_mut())
     }
 }
 
@@ -173,6 +189,22 @@ fn few(arrays: Vec<&ArrayRef>) -> Result<Vec<ArrayRef>, ParquetError> {
     }
     let arrays: Vec<&dyn Array> = arrays.into_iter().map(|array| array.as_ref()).collect();
     Ok(vec![concat(&arrays)?])
+}
+
+/// A column of texts in runs.
+fn run_chunk(mut writer: ChunkWriter, arrays: &[&Runs], filtered: bool) -> Result<Chunk, ParquetError> {
+    let Some(mut close) = write_runs(&writer.column, arrays, &mut writer.pages)? else {
+        let field = Field::new(writer.column.name(), DataType::Utf8, true);
+        let arrays: Vec<ArrayRef> = arrays.iter().map(|array| Arc::new(rows_of(array)) as ArrayRef).collect();
+        let leaves = arrays.iter().map(|array| compute_leaves(&field, array));
+        return text_chunk(writer, &leaves.collect::<Result<Vec<_>, _>>()?, &arrays, filtered);
+    };
+    let runs = arrays.iter().map(|array| array.run_ends().values().len()).sum();
+    let mut bounds = if filtered { TextBounds::with_filter(runs)? } else { TextBounds::default() };
+    arrays.iter().for_each(|array| bounds.add_runs(array));
+    let mut chunk = writer.pages.chunk(&mut close)?;
+    bounds.complete(&mut chunk.close)?;
+    Ok(chunk)
 }
 
 /// A column of texts, with statistics of our own.
@@ -272,8 +304,10 @@ fn properties(table: &TableShape, options: &LakeOptions, footer: Vec<KeyValue>) 
         .set_created_by(format!("lp-archive {}", env!("CARGO_PKG_VERSION")))
         .set_key_value_metadata(Some(footer));
     let fields = table.schema.fields().iter();
-    let texts: Vec<&str> =
-        fields.filter(|field| *field.data_type() == DataType::Utf8).map(|f| f.name().as_str()).collect();
+    let texts: Vec<&str> = fields
+        .filter(|f| *f.data_type() == DataType::Utf8 || is_runs(f.data_type()))
+        .map(|f| f.name().as_str())
+        .collect();
     for text in &texts {
         // `TextBounds` makes them, and the filters.
         builder = builder.set_column_statistics_enabled(ColumnPath::from(*text), EnabledStatistics::None);

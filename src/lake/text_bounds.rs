@@ -14,6 +14,7 @@
 use std::cmp::Ordering;
 
 use arrow::array::{Array, StringArray};
+use arrow::buffer::NullBuffer;
 use parquet::basic::{BoundaryOrder, Type};
 use parquet::bloom_filter::Sbbf;
 use parquet::column::writer::ColumnCloseResult;
@@ -21,6 +22,8 @@ use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnIndexBuilder;
 use parquet::file::statistics::{Statistics, ValueStatistics};
+
+use super::runs::{Runs, runs_of};
 
 /// Rows of a block: what `parquet` writes at a time, so that pages end where blocks end.
 const BLOCK_ROWS: usize = 1024;
@@ -35,7 +38,8 @@ pub(super) const FALSE_POSITIVES: f64 = 0.01;
 #[derive(Default)]
 pub(super) struct TextBounds<'a> {
     filter: Option<Sbbf>,
-    arrays: Vec<&'a StringArray>,
+    /// Rows of each array, and which are null.
+    nulls: Vec<(usize, Option<NullBuffer>)>,
     blocks: Vec<Block<'a>>,
     rows: usize,
 }
@@ -62,7 +66,22 @@ impl<'a> TextBounds<'a> {
             self.blocks.push(Block { start: self.rows + from, end: self.rows + to, bounds });
         }
         self.rows += array.len();
-        self.arrays.push(array);
+        self.nulls.push((array.len(), array.nulls().cloned()));
+    }
+
+    /// The same for texts that come in runs.
+    pub fn add_runs(&mut self, array: &'a Runs) {
+        let mut start = self.rows;
+        for (rows, text) in runs_of(array) {
+            let text = text.map(str::as_bytes);
+            if let (Some(filter), Some(text)) = (&mut self.filter, text) {
+                filter.insert(text);
+            }
+            self.blocks.push(Block { start, end: start + rows, bounds: text.map(|text| (text, text)) });
+            start += rows;
+        }
+        self.rows += array.len();
+        self.nulls.push((array.len(), array.logical_nulls()));
     }
 
     /// Adds the statistics to a column chunk that was written of these rows without any.
@@ -133,13 +152,13 @@ impl<'a> TextBounds<'a> {
     fn nulls(&self, start: usize, end: usize) -> u64 {
         let mut before = 0;
         let mut nulls = 0;
-        for array in &self.arrays {
-            let from = start.saturating_sub(before).min(array.len());
-            let to = end.saturating_sub(before).min(array.len());
-            if let Some(all) = array.nulls().filter(|_| from < to) {
+        for (rows, all) in &self.nulls {
+            let from = start.saturating_sub(before).min(*rows);
+            let to = end.saturating_sub(before).min(*rows);
+            if let Some(all) = all.as_ref().filter(|_| from < to) {
                 nulls += all.slice(from, to - from).null_count();
             }
-            before += array.len();
+            before += rows;
         }
         nulls as u64
     }
