@@ -11,9 +11,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{
-    ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, compute_leaves,
-};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
@@ -24,7 +22,7 @@ use rayon::prelude::*;
 
 use super::lock;
 use super::pages::{Chunk, SharedPages, Stores};
-use super::runs::{Runs, is_runs, rows_of, write_runs};
+use super::runs::{Keyed, is_text, rows_of};
 use super::text_bounds::{FALSE_POSITIVES, TextBounds};
 use crate::model::{Fault, FaultKind, LakeOptions, Stage};
 
@@ -80,6 +78,8 @@ pub(super) struct Encoder {
     columns: SchemaDescPtr,
     /// Text columns that get a bloom filter.
     filtered: HashSet<usize>,
+    /// Text columns that get a dictionary.
+    keyed: HashSet<usize>,
     factory: Mutex<ArrowRowGroupWriterFactory>,
     /// Where the factory's writers leave their pages.
     stores: Arc<Stores>,
@@ -106,8 +106,13 @@ pub(super) fn open_writer(
     let factory = Mutex::new(factory.with_page_store_factory(stores.clone()));
     let filtered = table.hints.iter().filter(|(_, hint)| *hint == ColumnHint::Bloom);
     let filtered = filtered.filter_map(|(name, _)| table.schema.index_of(name).ok()).collect();
+    let keyed = table.schema.fields().iter().enumerate().filter(|(_, field)| {
+        is_text(field.data_type())
+            && writer.properties().dictionary_enabled(&ColumnPath::from(field.name().as_str()))
+    });
+    let keyed = keyed.map(|(index, _)| index).collect();
     let columns = Arc::new(schema);
-    Ok((writer, Encoder { schema: table.schema.clone(), columns, filtered, factory, stores }))
+    Ok((writer, Encoder { schema: table.schema.clone(), columns, filtered, keyed, factory, stores }))
 }
 
 /// Writes a column chunk.
@@ -132,23 +137,18 @@ impl Encoder {
             .into_par_iter()
             .map(|(index, writers)| {
                 let field = self.schema.field(index);
-                if is_runs(field.data_type()) {
-                    let arrays: Vec<&Runs> =
-                        batches.iter().map(|batch| batch.column(index).as_run()).collect();
-                    let filtered = self.filtered.contains(&index);
-                    let chunk = |writer| run_chunk(writer, &arrays, filtered);
-                    return writers.into_iter().map(chunk).collect();
+                let arrays: Vec<&ArrayRef> = batches.iter().map(|batch| batch.column(index)).collect();
+                if is_text(field.data_type()) {
+                    return writers
+                        .into_iter()
+                        .map(|writer| self.text_chunk(writer, index, &arrays))
+                        .collect();
                 }
-                let arrays = few(batches.iter().map(|batch| batch.column(index)).collect())?;
+                let arrays = few(arrays)?;
                 let leaves = arrays
                     .iter()
                     .map(|array| compute_leaves(field, array))
                     .collect::<Result<Vec<_>, ParquetError>>()?;
-                if *field.data_type() == DataType::Utf8 {
-                    let filtered = self.filtered.contains(&index);
-                    let chunk = |writer| text_chunk(writer, &leaves, &arrays, filtered);
-                    return writers.into_iter().map(chunk).collect();
-                }
                 writers
                     .into_par_iter()
                     .enumerate()
@@ -162,6 +162,51 @@ impl Encoder {
             })
             .collect();
         Ok(chunks.map_err(failed)?.into_iter().flatten().collect())
+    }
+
+    /// A column of texts, with statistics of our own.
+    fn text_chunk(
+        &self,
+        mut writer: ChunkWriter,
+        index: usize,
+        arrays: &[&ArrayRef],
+    ) -> Result<Chunk, ParquetError> {
+        let rows = arrays.iter().map(|array| array.len() - array.logical_null_count()).sum();
+        let filtered = self.filtered.contains(&index);
+        let bounds = || if filtered { TextBounds::with_filter(rows) } else { Ok(TextBounds::default()) };
+        if self.keyed.contains(&index) {
+            let (mut bounds, mut keyed) = (bounds()?, Keyed::default());
+            for array in arrays {
+                match array.as_run_opt() {
+                    Some(runs) => bounds.add_runs(runs, &mut keyed),
+                    None => bounds.add(array.as_string(), Some(&mut keyed)),
+                }
+            }
+            if let Some(mut close) = keyed.write(&writer.column, &mut writer.pages)? {
+                let mut chunk = writer.pages.chunk(&mut close)?;
+                bounds.complete(&mut chunk.close)?;
+                return Ok(chunk);
+            }
+        }
+        let rows: Vec<ArrayRef> = arrays
+            .iter()
+            .map(|array| match array.as_run_opt() {
+                Some(runs) => Arc::new(rows_of(runs)),
+                None => Arc::clone(array),
+            })
+            .collect();
+        let rows = few(rows.iter().collect())?;
+        let field = Field::new(writer.column.name(), DataType::Utf8, self.schema.field(index).is_nullable());
+        let mut bounds = bounds()?;
+        for array in &rows {
+            bounds.add(array.as_string(), None);
+            for leaf in compute_leaves(&field, array)? {
+                writer.writer.write(&leaf)?;
+            }
+        }
+        let mut chunk = writer.close()?;
+        bounds.complete(&mut chunk.close)?;
+        Ok(chunk)
     }
 
     fn writers(&self) -> Result<Vec<ChunkWriter>, ParquetError> {
@@ -189,40 +234,6 @@ fn few(arrays: Vec<&ArrayRef>) -> Result<Vec<ArrayRef>, ParquetError> {
     }
     let arrays: Vec<&dyn Array> = arrays.into_iter().map(|array| array.as_ref()).collect();
     Ok(vec![concat(&arrays)?])
-}
-
-/// A column of texts in runs.
-fn run_chunk(mut writer: ChunkWriter, arrays: &[&Runs], filtered: bool) -> Result<Chunk, ParquetError> {
-    let Some(mut close) = write_runs(&writer.column, arrays, &mut writer.pages)? else {
-        let field = Field::new(writer.column.name(), DataType::Utf8, true);
-        let arrays: Vec<ArrayRef> = arrays.iter().map(|array| Arc::new(rows_of(array)) as ArrayRef).collect();
-        let leaves = arrays.iter().map(|array| compute_leaves(&field, array));
-        return text_chunk(writer, &leaves.collect::<Result<Vec<_>, _>>()?, &arrays, filtered);
-    };
-    let runs = arrays.iter().map(|array| array.run_ends().values().len()).sum();
-    let mut bounds = if filtered { TextBounds::with_filter(runs)? } else { TextBounds::default() };
-    arrays.iter().for_each(|array| bounds.add_runs(array));
-    let mut chunk = writer.pages.chunk(&mut close)?;
-    bounds.complete(&mut chunk.close)?;
-    Ok(chunk)
-}
-
-/// A column of texts, with statistics of our own.
-fn text_chunk(
-    mut writer: ChunkWriter,
-    leaves: &[Vec<ArrowLeafColumn>],
-    arrays: &[ArrayRef],
-    filtered: bool,
-) -> Result<Chunk, ParquetError> {
-    let rows = arrays.iter().map(|array| array.len() - array.null_count()).sum();
-    let mut bounds = if filtered { TextBounds::with_filter(rows)? } else { TextBounds::default() };
-    for (leaf, array) in leaves.iter().flatten().zip(arrays) {
-        bounds.add(array.as_string());
-        writer.writer.write(leaf)?;
-    }
-    let mut chunk = writer.close()?;
-    bounds.complete(&mut chunk.close)?;
-    Ok(chunk)
 }
 
 /// Adds an encoded row group to its object.
@@ -294,7 +305,11 @@ pub(super) fn group_rows(batches: Vec<RecordBatch>, rows: usize) -> Vec<Vec<Reco
     groups
 }
 
-fn properties(table: &TableShape, options: &LakeOptions, footer: Vec<KeyValue>) -> WriterProperties {
+pub(super) fn properties(
+    table: &TableShape,
+    options: &LakeOptions,
+    footer: Vec<KeyValue>,
+) -> WriterProperties {
     // Not compressed: that is done in `pages`. Bloom filters are made for a full row group and folded to the number of
     // values that came.
     let mut builder = WriterProperties::builder()
@@ -304,10 +319,7 @@ fn properties(table: &TableShape, options: &LakeOptions, footer: Vec<KeyValue>) 
         .set_created_by(format!("lp-archive {}", env!("CARGO_PKG_VERSION")))
         .set_key_value_metadata(Some(footer));
     let fields = table.schema.fields().iter();
-    let texts: Vec<&str> = fields
-        .filter(|f| *f.data_type() == DataType::Utf8 || is_runs(f.data_type()))
-        .map(|f| f.name().as_str())
-        .collect();
+    let texts: Vec<&str> = fields.filter(|f| is_text(f.data_type())).map(|f| f.name().as_str()).collect();
     for text in &texts {
         // `TextBounds` makes them, and the filters.
         builder = builder.set_column_statistics_enabled(ColumnPath::from(*text), EnabledStatistics::None);

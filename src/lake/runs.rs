@@ -1,14 +1,18 @@
-//! Column chunks of texts that stay the same over many rows, made of the runs without a look at each row.
+//! Column chunks of texts with a dictionary, made of runs of the same text.
 //!
 //! ```text
 //! "a" 300 times, null 5 times, "b" 200 times
 //!   -> dictionary page: "a" "b"      data page: levels 1 × 300, 0 × 5, 1 × 200; indexes 0 × 300, 1 × 200
 //! ```
-//! That is what `parquet` makes of such texts too; but it looks up each row's. Statistics come from `text_bounds`.
+//! That is what `parquet` makes of such texts too; but it looks up each row's. Here a text that repeats the one before it
+//! is not looked up again (`text_bounds`, where the statistics come from, has compared them anyway), and texts that come
+//! as runs are not even looked at row by row.
 //!
 //! What can fail: nothing but what `parquet` refuses.
 
 use std::collections::HashMap;
+
+use ahash::RandomState;
 
 use arrow::array::{AsArray, RunArray, StringArray};
 use arrow::datatypes::{DataType, Int32Type};
@@ -28,9 +32,9 @@ pub(super) type Runs = RunArray<Int32Type>;
 /// Bytes of a dictionary from which on it would not pay. The same as `parquet`'s.
 const DICTIONARY_BYTES: usize = 1 << 20;
 
-/// Whether columns of a type are [`Runs`].
-pub(super) fn is_runs(data_type: &DataType) -> bool {
-    let DataType::RunEndEncoded(ends, values) = data_type else { return false };
+/// Whether columns of a type hold texts, as they are or as [`Runs`].
+pub(super) fn is_text(data_type: &DataType) -> bool {
+    let DataType::RunEndEncoded(ends, values) = data_type else { return *data_type == DataType::Utf8 };
     (ends.data_type(), values.data_type()) == (&DataType::Int32, &DataType::Utf8)
 }
 
@@ -50,90 +54,131 @@ pub(super) fn rows_of(array: &Runs) -> StringArray {
     runs_of(array).flat_map(|(rows, text)| std::iter::repeat_n(text, rows)).collect()
 }
 
-/// Writes a chunk without statistics. `None`: nothing was written, too many texts differ.
-pub(super) fn write_runs(
-    column: &ColumnDescPtr,
-    arrays: &[&Runs],
-    pages: &mut SharedPages,
-) -> Result<Option<ColumnCloseResult>, ParquetError> {
-    let mut dictionary = Dictionary::default();
-    let mut runs = Vec::new();
-    for (rows, text) in arrays.iter().flat_map(|array| runs_of(array)) {
-        runs.push(Run { rows, key: text.map(|text| dictionary.key(text)), bytes: text.map_or(0, str::len) });
-        if dictionary.page.len() > DICTIONARY_BYTES {
-            return Ok(None);
-        }
-    }
-    let width = dictionary.keys.len().saturating_sub(1).checked_ilog2().map_or(0, |log| log as usize + 1);
-    let mut index = OffsetIndexBuilder::new();
-    let (mut all_rows, mut data_pages) = (0, 0);
-    let mut page = DataPage::new(width);
-    let mut runs = runs.into_iter().peekable();
-    while let Some(mut run) = runs.next() {
-        while run.rows > 0 {
-            let rows = run.rows.min(PAGE_ROWS - page.rows);
-            page.add(&run, rows);
-            run.rows -= rows;
-            if page.rows == PAGE_ROWS || run.rows == 0 && runs.peek().is_none() {
-                let full = std::mem::replace(&mut page, DataPage::new(width));
-                index.append_row_count(full.rows as i64);
-                // Where it lies is known when it is compressed.
-                index.append_offset_and_size(0, 0);
-                index.append_unencoded_byte_array_data_bytes(Some(full.bytes as i64));
-                all_rows += full.rows;
-                data_pages += 1;
-                pages.put_page(full.finish(column.max_def_level() > 0))?;
-            }
-        }
-    }
-    let encoding_stats = [
-        (PageType::DICTIONARY_PAGE, Encoding::PLAIN, 1),
-        (PageType::DATA_PAGE, Encoding::RLE_DICTIONARY, data_pages),
-    ]
-    .map(|(page_type, encoding, count)| PageEncodingStats { page_type, encoding, count });
-    pages.put_page(dictionary.finish())?;
-    let metadata = ColumnChunkMetaData::builder(column.clone())
-        .set_encodings(vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY])
-        .set_page_encoding_stats(encoding_stats.to_vec())
-        .set_num_values(all_rows as i64)
-        .build()?;
-    Ok(Some(ColumnCloseResult {
-        bytes_written: 0,
-        rows_written: all_rows as u64,
-        metadata,
-        bloom_filter: None,
-        column_index: None,
-        offset_index: Some(index.build()),
-    }))
+/// The texts of a chunk in their order, each as a key.
+#[derive(Default)]
+pub(super) struct Keyed<'a> {
+    dictionary: Dictionary<'a>,
+    runs: Vec<Run>,
+    /// What text came last.
+    last: Option<u32>,
 }
 
-/// Rows with one text, which is `bytes` long, or with none.
+impl<'a> Keyed<'a> {
+    /// Takes rows with the same text.
+    pub fn push(&mut self, rows: usize, text: &'a [u8]) {
+        if self.is_too_large() {
+            self.runs = Vec::new();
+            return;
+        }
+        let key = self.dictionary.key(text);
+        self.last = Some(key);
+        self.runs.push(Run { rows: rows as u32, key: Some(key) });
+    }
+
+    /// Takes one more row with the text that came last.
+    #[inline]
+    pub fn again(&mut self) {
+        match self.runs.last_mut() {
+            Some(run) if run.key == self.last => run.rows += 1,
+            _ => self.runs.push(Run { rows: 1, key: self.last }),
+        }
+    }
+
+    pub fn push_nulls(&mut self, rows: usize) {
+        if rows > 0 {
+            self.runs.push(Run { rows: rows as u32, key: None });
+        }
+    }
+
+    fn is_too_large(&self) -> bool {
+        self.dictionary.page.len() > DICTIONARY_BYTES
+    }
+
+    /// Writes a chunk without statistics. `None`: nothing was written, too many texts differ.
+    pub fn write(
+        self,
+        column: &ColumnDescPtr,
+        pages: &mut SharedPages,
+    ) -> Result<Option<ColumnCloseResult>, ParquetError> {
+        if self.is_too_large() {
+            return Ok(None);
+        }
+        let mut index = OffsetIndexBuilder::new();
+        let (mut all_rows, mut data_pages) = (0, 0);
+        let mut page = DataPage::new(&self.dictionary);
+        let mut runs = self.runs.into_iter().peekable();
+        while let Some(mut run) = runs.next() {
+            while run.rows > 0 {
+                let rows = (run.rows as usize).min(PAGE_ROWS - page.rows);
+                page.add(&self.dictionary, run.key, rows);
+                run.rows -= rows as u32;
+                if page.rows == PAGE_ROWS || run.rows == 0 && runs.peek().is_none() {
+                    let full = std::mem::replace(&mut page, DataPage::new(&self.dictionary));
+                    index.append_row_count(full.rows as i64);
+                    // Where it lies is known when it is compressed.
+                    index.append_offset_and_size(0, 0);
+                    index.append_unencoded_byte_array_data_bytes(Some(full.bytes as i64));
+                    all_rows += full.rows;
+                    data_pages += 1;
+                    pages.put_page(full.finish(column.max_def_level() > 0))?;
+                }
+            }
+        }
+        let encoding_stats = [
+            (PageType::DICTIONARY_PAGE, Encoding::PLAIN, 1),
+            (PageType::DATA_PAGE, Encoding::RLE_DICTIONARY, data_pages),
+        ]
+        .map(|(page_type, encoding, count)| PageEncodingStats { page_type, encoding, count });
+        pages.put_page(self.dictionary.finish())?;
+        let metadata = ColumnChunkMetaData::builder(column.clone())
+            .set_encodings(vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY])
+            .set_page_encoding_stats(encoding_stats.to_vec())
+            .set_num_values(all_rows as i64)
+            .build()?;
+        Ok(Some(ColumnCloseResult {
+            bytes_written: 0,
+            rows_written: all_rows as u64,
+            metadata,
+            bloom_filter: None,
+            column_index: None,
+            offset_index: Some(index.build()),
+        }))
+    }
+}
+
+/// Rows with one text, or with none.
 struct Run {
-    rows: usize,
+    rows: u32,
     key: Option<u32>,
-    bytes: usize,
 }
 
 /// The different texts.
 #[derive(Default)]
 struct Dictionary<'a> {
-    keys: HashMap<&'a str, u32>,
+    keys: HashMap<&'a [u8], u32, RandomState>,
+    lengths: Vec<u32>,
     /// Each with its length before it.
     page: Vec<u8>,
 }
 
 impl<'a> Dictionary<'a> {
-    fn key(&mut self, text: &'a str) -> u32 {
-        let next = self.keys.len() as u32;
+    fn key(&mut self, text: &'a [u8]) -> u32 {
         *self.keys.entry(text).or_insert_with(|| {
-            self.page.extend_from_slice(&(text.len() as u32).to_le_bytes());
-            self.page.extend_from_slice(text.as_bytes());
-            next
+            let length = text.len() as u32;
+            self.page.extend_from_slice(&length.to_le_bytes());
+            self.page.extend_from_slice(text);
+            self.lengths.push(length);
+            self.lengths.len() as u32 - 1
         })
     }
 
+    /// Bits of a key.
+    fn width(&self) -> usize {
+        self.lengths.len().saturating_sub(1).checked_ilog2().map_or(0, |log| log as usize + 1)
+    }
+
     fn finish(self) -> Page {
-        let num_values = self.keys.len() as u32;
+        let num_values = self.lengths.len() as u32;
         Page::DictionaryPage {
             buf: self.page.into(),
             num_values,
@@ -154,15 +199,15 @@ struct DataPage {
 }
 
 impl DataPage {
-    fn new(width: usize) -> DataPage {
-        DataPage { rows: 0, bytes: 0, levels: Hybrid::new(1), keys: Hybrid::new(width) }
+    fn new(dictionary: &Dictionary<'_>) -> DataPage {
+        DataPage { rows: 0, bytes: 0, levels: Hybrid::new(1), keys: Hybrid::new(dictionary.width()) }
     }
 
-    fn add(&mut self, run: &Run, rows: usize) {
+    fn add(&mut self, dictionary: &Dictionary<'_>, key: Option<u32>, rows: usize) {
         self.rows += rows;
-        self.bytes += rows * run.bytes;
-        self.levels.add(u32::from(run.key.is_some()), rows);
-        if let Some(key) = run.key {
+        self.levels.add(u32::from(key.is_some()), rows);
+        if let Some(key) = key {
+            self.bytes += rows * dictionary.lengths.get(key as usize).map_or(0, |length| *length as usize);
             self.keys.add(key, rows);
         }
     }
@@ -205,6 +250,7 @@ impl Hybrid {
         Hybrid { out: Vec::new(), width, waiting: Vec::new(), value: 0, count: 0 }
     }
 
+    #[inline]
     fn add(&mut self, value: u32, count: usize) {
         if value != self.value {
             self.end_run(GROUP);
@@ -264,15 +310,20 @@ mod tests {
     use arrow::array::{Array, ArrayRef, Int32Array, RecordBatch};
     use arrow::datatypes::{Field, Schema, SchemaRef};
     use bytes::Bytes;
+    use parquet::arrow::ArrowWriter;
     use parquet::arrow::arrow_reader::{
         ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
     };
+    use parquet::basic::{Compression, ZstdLevel};
     use parquet::file::metadata::PageIndexPolicy;
+    use parquet::file::page_index::column_index::ColumnIndexMetaData;
     use parquet::file::page_index::offset_index::OffsetIndexMetaData;
+    use parquet::file::properties::EnabledStatistics;
+    use parquet::schema::types::ColumnPath;
     use proptest::prelude::*;
 
     use super::super::parquet::{
-        ColumnHint, Placement, TableShape, append_row_group, close_writer, open_writer,
+        ColumnHint, Placement, TableShape, append_row_group, close_writer, open_writer, properties,
     };
     use super::*;
     use crate::model::LakeOptions;
@@ -290,16 +341,40 @@ mod tests {
         Arc::new(Runs::try_new(&ends, &texts).unwrap())
     }
 
-    /// A file of one row group, as `[archive]` has it by default.
-    fn file(arrays: &[ArrayRef], hints: &[ColumnHint]) -> Bytes {
+    fn shape(arrays: &[ArrayRef], hints: &[ColumnHint]) -> TableShape {
         let data_type = arrays[0].data_type().clone();
-        let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("t", data_type, true)]));
-        let shape = TableShape {
+        TableShape {
             name: "t".into(),
-            schema: schema.clone(),
+            schema: Arc::new(Schema::new(vec![Field::new("t", data_type, true)])),
             placement: Placement::Partitioned,
             hints: hints.iter().map(|hint| ("t".to_owned(), *hint)).collect(),
-        };
+        }
+    }
+
+    fn file_by_parquet(arrays: &[ArrayRef], hints: &[ColumnHint]) -> Bytes {
+        let shape = shape(arrays, hints);
+        let options = LakeOptions { row_group_rows: usize::MAX, ..LakeOptions::default() };
+        let level = ZstdLevel::try_new(options.zstd_level).unwrap();
+        let column = ColumnPath::from("t");
+        let mut properties = properties(&shape, &options, vec![])
+            .into_builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_column_statistics_enabled(column.clone(), EnabledStatistics::Page);
+        if hints.contains(&ColumnHint::Bloom) {
+            properties = properties.set_column_bloom_filter_fpp(column, 0.01);
+        }
+        let mut writer =
+            ArrowWriter::try_new(Vec::new(), shape.schema.clone(), Some(properties.build())).unwrap();
+        for array in arrays {
+            writer.write(&RecordBatch::try_new(shape.schema.clone(), vec![array.clone()]).unwrap()).unwrap();
+        }
+        writer.into_inner().unwrap().into()
+    }
+
+    /// A file of one row group, as `[archive]` has it by default.
+    fn file(arrays: &[ArrayRef], hints: &[ColumnHint]) -> Bytes {
+        let shape = shape(arrays, hints);
+        let schema: SchemaRef = shape.schema.clone();
         let batches: Vec<RecordBatch> = arrays
             .iter()
             .map(|array| RecordBatch::try_new(schema.clone(), vec![array.clone()]).unwrap())
@@ -325,14 +400,22 @@ mod tests {
         rows
     }
 
-    /// Files of runs and of the same texts by row say the same. (Of several arrays `parquet`'s pages end elsewhere.)
+    /// Files of runs, of the same texts by row and by `parquet` alone say the same. (Of several arrays `parquet`'s
+    /// pages end elsewhere.) The first two of them.
     fn compare(arrays: &[ArrayRef], hints: &[ColumnHint]) -> (Bytes, Bytes) {
         let plain: Vec<ArrayRef> =
             arrays.iter().map(|array| Arc::new(rows_of(array.as_run())) as ArrayRef).collect();
-        let (ours, theirs) = (file(arrays, hints), file(&plain, hints));
+        let (ours, by_row) = (file(arrays, hints), file(&plain, hints));
+        compare_with_parquet(&ours, &plain, hints);
+        compare_with_parquet(&by_row, &plain, hints);
+        (ours, by_row)
+    }
+
+    fn compare_with_parquet(ours: &Bytes, plain: &[ArrayRef], hints: &[ColumnHint]) {
+        let theirs = file_by_parquet(plain, hints);
         let expected: Vec<_> = plain.iter().flat_map(|array| array.as_string::<i32>()).collect();
-        assert!(rows_in(&ours).iter().map(Option::as_deref).eq(expected));
-        let (of_ours, of_theirs) = (metadata(&ours), metadata(&theirs));
+        assert!(rows_in(ours).iter().map(Option::as_deref).eq(expected));
+        let (of_ours, of_theirs) = (metadata(ours), metadata(&theirs));
         assert_eq!(of_ours.schema(), of_theirs.schema());
         let (of_ours, of_theirs) = (of_ours.metadata(), of_theirs.metadata());
         assert_eq!(of_ours.file_metadata().schema(), of_theirs.file_metadata().schema());
@@ -345,18 +428,26 @@ mod tests {
         assert_eq!(a.unencoded_byte_array_data_bytes(), b.unencoded_byte_array_data_bytes());
         assert_eq!(a.page_encoding_stats(), b.page_encoding_stats());
         assert_eq!(a.bloom_filter_offset().is_some(), b.bloom_filter_offset().is_some());
-        if arrays.len() > 1 {
-            return (ours, theirs);
+        if plain.len() > 1 {
+            return;
         }
         let (a, b) = (of_ours.page_index_for_row_group(0), of_theirs.page_index_for_row_group(0));
-        assert!(a.column_index(0).is_some() && a.column_index(0) == b.column_index(0));
+        let said = |index: Option<&ColumnIndexMetaData>| {
+            let Some(ColumnIndexMetaData::BYTE_ARRAY(texts)) = index else {
+                panic!("no column index of texts")
+            };
+            let owned = |text: Option<&[u8]>| text.map(<[u8]>::to_vec);
+            let least: Vec<_> = texts.min_values_iter().map(owned).collect();
+            let greatest: Vec<_> = texts.max_values_iter().map(owned).collect();
+            (least, greatest, index.map(|all| (all.null_counts().cloned(), all.get_boundary_order())))
+        };
+        assert_eq!(said(a.column_index(0)), said(b.column_index(0)));
         let pages = |index: &OffsetIndexMetaData| -> Vec<i64> {
             index.page_locations.iter().map(|page| page.first_row_index).collect()
         };
         let (a, b) = (a.offset_index(0).unwrap(), b.offset_index(0).unwrap());
         assert_eq!(pages(a), pages(b));
         assert_eq!(a.unencoded_byte_array_data_bytes(), b.unencoded_byte_array_data_bytes());
-        (ours, theirs)
     }
 
     fn texts() -> impl Strategy<Value = Texts> {
@@ -453,7 +544,10 @@ mod tests {
         let texts = (0..30_000_usize)
             .map(|n| (1 + n % 3, Some((n.wrapping_mul(0x9E37_79B9) >> 7 & 3).to_string())))
             .collect();
-        let (ours, theirs) = compare(&[runs(&texts)], &[]);
+        let runs = runs(&texts);
+        let (ours, by_row) = compare(std::slice::from_ref(&runs), &[]);
+        assert!(ours == by_row);
+        let theirs = file_by_parquet(&[Arc::new(rows_of(runs.as_run())) as ArrayRef], &[]);
         assert!(ours.len() <= theirs.len() + theirs.len() / 50, "{} and {}", ours.len(), theirs.len());
     }
 }
