@@ -68,6 +68,7 @@ mod raw;
 mod reading;
 mod recover;
 mod replace;
+mod runs;
 mod staging;
 mod store;
 #[cfg(test)]

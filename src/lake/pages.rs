@@ -16,12 +16,13 @@ use std::io::Read;
 use std::sync::{Arc, Mutex};
 
 use bytes::{Buf, Bytes};
-use parquet::arrow::arrow_writer::ArrowColumnChunk;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::page_store::{PageKey, PageStore, PageStoreArgs, PageStoreFactory};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 
 use super::lock;
 
@@ -128,10 +129,21 @@ impl PageStore for SharedPages {
 }
 
 impl SharedPages {
-    /// The chunk that was written to these pages.
-    pub fn chunk(&self, mut written: ArrowColumnChunk) -> Result<Chunk, ParquetError> {
+    /// Takes a page that is not compressed yet.
+    pub fn put_page(&mut self, page: Page) -> Result<(), ParquetError> {
+        let content = page.buffer().clone();
+        let mut sink = TrackedWrite::new(Vec::new());
+        SerializedPageWriter::new(&mut sink).write_page(CompressedPage::new(page, content.len()))?;
+        let mut header = sink.into_inner()?;
+        header.truncate(header.len() - content.len());
         let mut pages = lock(&self.0);
-        let close = written.close_mut();
+        pages.put(header.into())?;
+        pages.put(content)
+    }
+
+    /// The chunk that was written to these pages.
+    pub fn chunk(&self, close: &mut ColumnCloseResult) -> Result<Chunk, ParquetError> {
+        let mut pages = lock(&self.0);
         let dictionary = pages.dictionary.as_ref().map(|page| page.len() as i64);
         let first = dictionary.unwrap_or_default();
         let bytes = first + pages.data.iter().map(|page| page.len() as i64).sum::<i64>();
@@ -233,7 +245,7 @@ fn varint(from: &[u8]) -> Option<(u64, &[u8])> {
     Some((digits.iter().rev().fold(0, |number, digit| number << 7 | u64::from(digit & 0x7F)), rest))
 }
 
-fn push_varint(to: &mut Vec<u8>, mut number: u64) {
+pub(super) fn push_varint(to: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         to.push(number as u8 | 0x80);
         number >>= 7;
@@ -328,10 +340,10 @@ mod tests {
                 for leaf in compute_leaves(field, column).unwrap() {
                     let mut writer = writers.next().unwrap();
                     writer.write(&leaf).unwrap();
-                    let chunk = writer.close().unwrap();
+                    let mut chunk = writer.close().unwrap();
                     match pages.next() {
                         Some(pages) => {
-                            let Chunk { bytes, close } = pages.chunk(chunk).unwrap();
+                            let Chunk { bytes, close } = pages.chunk(chunk.close_mut()).unwrap();
                             group.append_column(&bytes, close).unwrap();
                         }
                         None => chunk.append_to_row_group(&mut group).unwrap(),

@@ -9,21 +9,20 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::concat;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Field, Int32Type, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{
-    ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, compute_leaves,
-};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath, SchemaDescPtr};
 use rayon::prelude::*;
 
 use super::lock;
 use super::pages::{Chunk, SharedPages, Stores};
+use super::runs::{Keyed, is_text, rows_of};
 use super::text_bounds::{FALSE_POSITIVES, TextBounds};
 use crate::model::{Fault, FaultKind, LakeOptions, Stage};
 
@@ -54,7 +53,8 @@ pub enum Placement {
 pub struct TableShape {
     /// Lower case letters, digits and `_`: it becomes a folder.
     pub name: String,
-    /// Without `account_id` and `date`, which are in the path.
+    /// Without `account_id` and `date`, which are in the path. Texts that stay the same over many rows may come as
+    /// runs (`RunEndEncoded` of `Int32` and `Utf8`): files have them as texts like others, with a dictionary.
     pub schema: SchemaRef,
     pub placement: Placement,
     /// By path of the leaf column: `timestamp`, `tags.list.element` (the last segment is the name of the
@@ -64,7 +64,7 @@ pub struct TableShape {
 
 /// Rows of a page, if they are not too large before. DuckDB takes an eighth less time for columns of short values than
 /// with the usual 20,000.
-const PAGE_ROWS: usize = 65_536;
+pub(super) const PAGE_ROWS: usize = 65_536;
 
 /// Mean of rows below which arrays of a row group are put together.
 const SMALL_ARRAY_ROWS: usize = 1024;
@@ -74,8 +74,12 @@ pub(super) type Writer = SerializedFileWriter<Vec<u8>>;
 /// Encodes row groups of one table; may be used from several threads at once.
 pub(super) struct Encoder {
     schema: SchemaRef,
+    /// Leaves.
+    columns: SchemaDescPtr,
     /// Text columns that get a bloom filter.
     filtered: HashSet<usize>,
+    /// Text columns that get a dictionary.
+    keyed: HashSet<usize>,
     factory: Mutex<ArrowRowGroupWriterFactory>,
     /// Where the factory's writers leave their pages.
     stores: Arc<Stores>,
@@ -102,11 +106,18 @@ pub(super) fn open_writer(
     let factory = Mutex::new(factory.with_page_store_factory(stores.clone()));
     let filtered = table.hints.iter().filter(|(_, hint)| *hint == ColumnHint::Bloom);
     let filtered = filtered.filter_map(|(name, _)| table.schema.index_of(name).ok()).collect();
-    Ok((writer, Encoder { schema: table.schema.clone(), filtered, factory, stores }))
+    let keyed = table.schema.fields().iter().enumerate().filter(|(_, field)| {
+        is_text(field.data_type())
+            && writer.properties().dictionary_enabled(&ColumnPath::from(field.name().as_str()))
+    });
+    let keyed = keyed.map(|(index, _)| index).collect();
+    let columns = Arc::new(schema);
+    Ok((writer, Encoder { schema: table.schema.clone(), columns, filtered, keyed, factory, stores }))
 }
 
 /// Writes a column chunk.
 struct ChunkWriter {
+    column: ColumnDescPtr,
     writer: ArrowColumnWriter,
     pages: SharedPages,
 }
@@ -126,16 +137,18 @@ impl Encoder {
             .into_par_iter()
             .map(|(index, writers)| {
                 let field = self.schema.field(index);
-                let arrays = few(batches.iter().map(|batch| batch.column(index)).collect())?;
+                let arrays: Vec<&ArrayRef> = batches.iter().map(|batch| batch.column(index)).collect();
+                if is_text(field.data_type()) {
+                    return writers
+                        .into_iter()
+                        .map(|writer| self.text_chunk(writer, index, &arrays))
+                        .collect();
+                }
+                let arrays = few(arrays)?;
                 let leaves = arrays
                     .iter()
                     .map(|array| compute_leaves(field, array))
                     .collect::<Result<Vec<_>, ParquetError>>()?;
-                if *field.data_type() == DataType::Utf8 {
-                    let filtered = self.filtered.contains(&index);
-                    let chunk = |writer| text_chunk(writer, &leaves, &arrays, filtered);
-                    return writers.into_iter().map(chunk).collect();
-                }
                 writers
                     .into_par_iter()
                     .enumerate()
@@ -151,17 +164,65 @@ impl Encoder {
         Ok(chunks.map_err(failed)?.into_iter().flatten().collect())
     }
 
+    /// A column of texts, with statistics of our own.
+    fn text_chunk(
+        &self,
+        mut writer: ChunkWriter,
+        index: usize,
+        arrays: &[&ArrayRef],
+    ) -> Result<Chunk, ParquetError> {
+        let rows = arrays.iter().map(|array| array.len() - array.logical_null_count()).sum();
+        let filtered = self.filtered.contains(&index);
+        let bounds = || if filtered { TextBounds::with_filter(rows) } else { Ok(TextBounds::default()) };
+        if self.keyed.contains(&index) {
+            let (mut bounds, mut keyed) = (bounds()?, Keyed::default());
+            for array in arrays {
+                match array.as_run_opt() {
+                    Some(runs) => bounds.add_runs(runs, Some(&mut keyed)),
+                    None => bounds.add(array.as_string(), Some(&mut keyed)),
+                }
+            }
+            if let Some(mut close) = keyed.write(&writer.column, &mut writer.pages)? {
+                let mut chunk = writer.pages.chunk(&mut close)?;
+                bounds.complete(&mut chunk.close)?;
+                return Ok(chunk);
+            }
+        }
+        let field = Field::new(writer.column.name(), DataType::Utf8, self.schema.field(index).is_nullable());
+        let mut write = |array: &ArrayRef| -> Result<(), ParquetError> {
+            compute_leaves(&field, array)?.iter().try_for_each(|leaf| writer.writer.write(leaf))
+        };
+        let (runs, rows): (Vec<&ArrayRef>, Vec<&ArrayRef>) =
+            arrays.iter().partition(|array| array.as_run_opt::<Int32Type>().is_some());
+        let rows = few(rows)?;
+        let mut bounds = bounds()?;
+        for array in runs.iter().filter_map(|array| array.as_run_opt()) {
+            bounds.add_runs(array, None);
+            rows_of(array).try_for_each(|rows| write(&(Arc::new(rows) as ArrayRef)))?;
+        }
+        for array in &rows {
+            bounds.add(array.as_string(), None);
+            write(array)?;
+        }
+        let mut chunk = writer.close()?;
+        bounds.complete(&mut chunk.close)?;
+        Ok(chunk)
+    }
+
     fn writers(&self) -> Result<Vec<ChunkWriter>, ParquetError> {
         // Locked until their stores are taken: else they might be those of another row group.
         let factory = lock(&self.factory);
         let writers = factory.create_column_writers(0)?.into_iter().zip(self.stores.take());
-        Ok(writers.map(|(writer, pages)| ChunkWriter { writer, pages }).collect())
+        let writers = self.columns.columns().iter().zip(writers);
+        Ok(writers
+            .map(|(column, (writer, pages))| ChunkWriter { column: column.clone(), writer, pages })
+            .collect())
     }
 }
 
 impl ChunkWriter {
     fn close(self) -> Result<Chunk, ParquetError> {
-        self.pages.chunk(self.writer.close()?)
+        self.pages.chunk(self.writer.close()?.close_mut())
     }
 }
 
@@ -173,24 +234,6 @@ fn few(arrays: Vec<&ArrayRef>) -> Result<Vec<ArrayRef>, ParquetError> {
     }
     let arrays: Vec<&dyn Array> = arrays.into_iter().map(|array| array.as_ref()).collect();
     Ok(vec![concat(&arrays)?])
-}
-
-/// A column of texts, with statistics of our own.
-fn text_chunk(
-    mut writer: ChunkWriter,
-    leaves: &[Vec<ArrowLeafColumn>],
-    arrays: &[ArrayRef],
-    filtered: bool,
-) -> Result<Chunk, ParquetError> {
-    let rows = arrays.iter().map(|array| array.len() - array.null_count()).sum();
-    let mut bounds = if filtered { TextBounds::with_filter(rows)? } else { TextBounds::default() };
-    for (leaf, array) in leaves.iter().flatten().zip(arrays) {
-        bounds.add(array.as_string());
-        writer.writer.write(leaf)?;
-    }
-    let mut chunk = writer.close()?;
-    bounds.complete(&mut chunk.close)?;
-    Ok(chunk)
 }
 
 /// Adds an encoded row group to its object.
@@ -290,7 +333,11 @@ pub fn encode_object(
     close_writer(writer)
 }
 
-fn properties(table: &TableShape, options: &LakeOptions, footer: Vec<KeyValue>) -> WriterProperties {
+pub(super) fn properties(
+    table: &TableShape,
+    options: &LakeOptions,
+    footer: Vec<KeyValue>,
+) -> WriterProperties {
     // Not compressed: that is done in `pages`. Bloom filters are made for a full row group and folded to the number of
     // values that came.
     let mut builder = WriterProperties::builder()
@@ -300,8 +347,7 @@ fn properties(table: &TableShape, options: &LakeOptions, footer: Vec<KeyValue>) 
         .set_created_by(format!("lp-archive {}", env!("CARGO_PKG_VERSION")))
         .set_key_value_metadata(Some(footer));
     let fields = table.schema.fields().iter();
-    let texts: Vec<&str> =
-        fields.filter(|field| *field.data_type() == DataType::Utf8).map(|f| f.name().as_str()).collect();
+    let texts: Vec<&str> = fields.filter(|f| is_text(f.data_type())).map(|f| f.name().as_str()).collect();
     for text in &texts {
         // `TextBounds` makes them, and the filters.
         builder = builder.set_column_statistics_enabled(ColumnPath::from(*text), EnabledStatistics::None);

@@ -14,6 +14,7 @@
 use std::cmp::Ordering;
 
 use arrow::array::{Array, StringArray};
+use arrow::buffer::NullBuffer;
 use parquet::basic::{BoundaryOrder, Type};
 use parquet::bloom_filter::Sbbf;
 use parquet::column::writer::ColumnCloseResult;
@@ -21,6 +22,9 @@ use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnIndexBuilder;
 use parquet::file::statistics::{Statistics, ValueStatistics};
+
+use super::parquet::PAGE_ROWS;
+use super::runs::{Keyed, Runs, runs_of};
 
 /// Rows of a block: what `parquet` writes at a time, so that pages end where blocks end.
 const BLOCK_ROWS: usize = 1024;
@@ -35,7 +39,8 @@ pub(super) const FALSE_POSITIVES: f64 = 0.01;
 #[derive(Default)]
 pub(super) struct TextBounds<'a> {
     filter: Option<Sbbf>,
-    arrays: Vec<&'a StringArray>,
+    /// Rows of each array, and which are null.
+    nulls: Vec<(usize, Option<NullBuffer>)>,
     blocks: Vec<Block<'a>>,
     rows: usize,
 }
@@ -54,15 +59,40 @@ impl<'a> TextBounds<'a> {
         Ok(TextBounds { filter: Some(filter), ..TextBounds::default() })
     }
 
-    /// Takes the next rows, best just before they are encoded, while they are close by.
-    pub fn add(&mut self, array: &'a StringArray) {
-        for from in (0..array.len()).step_by(BLOCK_ROWS) {
-            let to = array.len().min(from + BLOCK_ROWS);
-            let bounds = bounds(array, from, to, self.filter.as_mut());
+    /// Takes the next rows, best just before they are encoded, while they are close by. They go to `keyed` too.
+    pub fn add(&mut self, array: &'a StringArray, mut keyed: Option<&mut Keyed<'a>>) {
+        let mut from = 0;
+        while from < array.len() {
+            // Where pages end: those of `parquet`, and ours.
+            let ends = [array.len(), from + BLOCK_ROWS - from % BLOCK_ROWS];
+            let page = from + PAGE_ROWS - (self.rows + from) % PAGE_ROWS;
+            let to = ends.into_iter().fold(page, usize::min);
+            let bounds = bounds(array, from, to, self.filter.as_mut(), keyed.as_deref_mut());
             self.blocks.push(Block { start: self.rows + from, end: self.rows + to, bounds });
+            from = to;
         }
         self.rows += array.len();
-        self.arrays.push(array);
+        self.nulls.push((array.len(), array.nulls().cloned()));
+    }
+
+    /// The same for texts that come in runs.
+    pub fn add_runs(&mut self, array: &'a Runs, mut keyed: Option<&mut Keyed<'a>>) {
+        let mut start = self.rows;
+        for (rows, text) in runs_of(array) {
+            let text = text.map(str::as_bytes);
+            match (&mut keyed, text) {
+                (Some(keyed), Some(text)) => keyed.push(rows, text),
+                (Some(keyed), None) => keyed.push_nulls(rows),
+                (None, _) => {}
+            }
+            if let (Some(filter), Some(text)) = (&mut self.filter, text) {
+                filter.insert(text);
+            }
+            self.blocks.push(Block { start, end: start + rows, bounds: text.map(|text| (text, text)) });
+            start += rows;
+        }
+        self.rows += array.len();
+        self.nulls.push((array.len(), array.logical_nulls()));
     }
 
     /// Adds the statistics to a column chunk that was written of these rows without any.
@@ -133,50 +163,67 @@ impl<'a> TextBounds<'a> {
     fn nulls(&self, start: usize, end: usize) -> u64 {
         let mut before = 0;
         let mut nulls = 0;
-        for array in &self.arrays {
-            let from = start.saturating_sub(before).min(array.len());
-            let to = end.saturating_sub(before).min(array.len());
-            if let Some(all) = array.nulls().filter(|_| from < to) {
+        for (rows, all) in &self.nulls {
+            let from = start.saturating_sub(before).min(*rows);
+            let to = end.saturating_sub(before).min(*rows);
+            if let Some(all) = all.as_ref().filter(|_| from < to) {
                 nulls += all.slice(from, to - from).null_count();
             }
-            before += array.len();
+            before += rows;
         }
         nulls as u64
     }
 }
 
-/// Least and greatest of the values that are not null; all go into the filter.
+/// Least and greatest of the values that are not null; all go into the filter and, with nulls, to `keyed`.
 fn bounds<'a>(
     array: &'a StringArray,
     from: usize,
     to: usize,
     mut filter: Option<&mut Sbbf>,
+    mut keyed: Option<&mut Keyed<'a>>,
 ) -> Option<(&'a [u8], &'a [u8])> {
     let offsets = array.value_offsets().get(from..=to)?;
     let text = array.value_data();
     let mut span: Option<Span<'a>> = None;
     let mut last: &[u8] = &[];
-    let mut rows = |offsets: &[i32]| {
+    let mut rows = |offsets: &[i32], keyed: &mut Option<&mut Keyed<'a>>| {
         for ends in offsets.windows(2) {
             let [start, end] = *ends else { continue };
             let Some(value) = text.get(start as usize..end as usize) else { continue };
             match &mut span {
                 // Rows of a record, of a visit, of a file: what was just there comes again.
-                Some(_) if same(value, last) => continue,
+                Some(_) if same(value, last) => {
+                    if let Some(keyed) = keyed {
+                        keyed.again();
+                    }
+                    continue;
+                }
                 Some(span) => span.extend(value),
                 None => span = Some(Span::new(value, value)),
             }
             if let Some(filter) = &mut filter {
                 filter.insert(value);
             }
+            if let Some(keyed) = keyed {
+                keyed.push(1, value);
+            }
             last = value;
         }
     };
     match array.nulls() {
-        None => rows(offsets),
+        None => rows(offsets, &mut keyed),
         Some(nulls) => {
+            let mut done = 0;
             for (start, end) in nulls.slice(from, to - from).valid_slices() {
-                rows(offsets.get(start..=end).unwrap_or_default());
+                if let Some(keyed) = &mut keyed {
+                    keyed.push_nulls(start - done);
+                }
+                rows(offsets.get(start..=end).unwrap_or_default(), &mut keyed);
+                done = end;
+            }
+            if let Some(keyed) = keyed {
+                keyed.push_nulls(to - from - done);
             }
         }
     }
@@ -336,7 +383,7 @@ mod tests {
             ],
         ] {
             let array = StringArray::from(values.clone());
-            assert_eq!(bounds(&array, 0, array.len(), None), simple(&values), "{values:?}");
+            assert_eq!(bounds(&array, 0, array.len(), None, None), simple(&values), "{values:?}");
         }
     }
 
@@ -362,7 +409,7 @@ mod tests {
         fn least_and_greatest(values in prop::collection::vec(prop::option::of("(aaaaaaa|)(aaaa|)a{0,9}[ab\0é]{0,3}"), 0..40)) {
             let values: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
             let array = StringArray::from(values.clone());
-            prop_assert_eq!(bounds(&array, 0, array.len(), None), simple(&values));
+            prop_assert_eq!(bounds(&array, 0, array.len(), None, None), simple(&values));
         }
 
         #[test]

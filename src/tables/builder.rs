@@ -12,6 +12,7 @@ use super::cells::{Primitive, Texts};
 use super::columns::{Column, Struct};
 use super::declare::{Lead, OwnTime, Table};
 use super::extra::Extra;
+use super::runs::Runs;
 use super::schema;
 use crate::model::{Scope, UtcDay};
 use crate::records::Opening;
@@ -50,10 +51,10 @@ pub struct TableBuilder {
     pub wrapper: Opening,
     lead: Vec<Column>,
     counts: Vec<Primitive<i64>>,
-    schema_version: Texts,
+    schema_version: Runs,
     record_start: Primitive<i64>,
     record_end: Primitive<i64>,
-    source_file: Texts,
+    source_file: Runs,
     source_record: Primitive<i64>,
     source_body: Primitive<i64>,
     source_item: Primitive<i64>,
@@ -78,10 +79,10 @@ impl TableBuilder {
             wrapper: Opening::UNKNOWN,
             lead: table.lead.iter().map(|lead| Column::new(lead.kind())).collect(),
             counts: table.counts.iter().map(|_| Primitive::default()).collect(),
-            schema_version: Texts::default(),
+            schema_version: Runs::default(),
             record_start: Primitive::default(),
             record_end: Primitive::default(),
-            source_file: Texts::default(),
+            source_file: Runs::default(),
             source_record: Primitive::default(),
             source_body: Primitive::default(),
             source_item: Primitive::default(),
@@ -164,9 +165,9 @@ impl TableBuilder {
         self.item.truncate(rows);
         self.lead.iter_mut().for_each(|column| column.truncate(rows));
         self.counts.iter_mut().for_each(|counts| counts.truncate(rows));
-        for texts in [&mut self.schema_version, &mut self.source_file, &mut self.extra] {
-            texts.truncate(rows);
-        }
+        self.schema_version.truncate(rows);
+        self.source_file.truncate(rows);
+        self.extra.truncate(rows);
         for values in [
             &mut self.record_start,
             &mut self.record_end,
@@ -223,8 +224,9 @@ impl TableBuilder {
     pub fn bytes(&self) -> usize {
         let fields: usize = self.item.children.iter().map(Column::bytes).sum();
         let lead: usize = self.lead.iter().map(Column::bytes).sum();
-        // Lineage and counts: about a dozen short values.
-        fields + lead + self.rows() * 128
+        let runs = self.schema_version.bytes() + self.source_file.bytes();
+        // Times, numbers and day of a row, where its `extra` is, and counts.
+        fields + lead + runs + self.rows() * (64 + 8 * self.counts.len())
     }
 
     /// Hands out all rows, by partition day, and is empty afterwards. All parts must be closed.

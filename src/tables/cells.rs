@@ -231,12 +231,17 @@ impl Texts {
 
     /// The text of a row; `None` where it is null or missing.
     pub fn get(&self, row: usize) -> Option<&str> {
+        std::str::from_utf8(self.get_bytes(row)?).ok()
+    }
+
+    /// The same without a check.
+    pub fn get_bytes(&self, row: usize) -> Option<&[u8]> {
         if row >= self.len() || self.nulls.is_null(row) {
             return None;
         }
         let from = *self.offsets.get(row)? as usize;
         let to = *self.offsets.get(row + 1)? as usize;
-        std::str::from_utf8(self.bytes.get(from..to)?).ok()
+        self.bytes.get(from..to)
     }
 
     pub fn finish(&mut self) -> Result<ArrayRef, ArrowError> {

@@ -6,6 +6,7 @@
 //! reader, bodies     one record -> rows                      values -> one value of a column
 //! members            the same, where it comes as it came last time
 //! builder, columns   rows -> RecordBatch by partition day    extra  -> what has no column
+//! cells, runs        values of one column; texts that stay the same over many rows
 //! ```
 //! Lossless: every leaf of a record is in a column, in `extra`, in `unrecognized` or (the whole
 //! record) in quarantine. Pure: no I/O, no clock.
@@ -25,6 +26,7 @@ mod nulls;
 mod quarantine;
 mod reader;
 mod reference;
+mod runs;
 mod schema;
 mod values;
 

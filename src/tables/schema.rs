@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, Tim
 
 use super::catalog::TABLES;
 use super::declare::{Kind, Record, Table};
+use super::runs::Runs;
 
 /// Every table begins with these: name, type, documentation.
 pub const LINEAGE: [(&str, Kind, &str); 7] = [
@@ -60,7 +61,11 @@ pub fn arrow_schema(table: &'static Table) -> SchemaRef {
 }
 
 fn build(table: &Table) -> SchemaRef {
-    let fields = columns(table).into_iter().map(|column| nullable(column.name, column.kind));
+    let fields = columns(table).into_iter().enumerate().map(|(index, column)| match column.kind {
+        // The same for all rows of a file, or nearly so.
+        Kind::Text if index < LINEAGE.len() => Field::new(column.name, Runs::data_type(), true),
+        kind => nullable(column.name, kind),
+    });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
