@@ -1,12 +1,9 @@
 //! One budget, shared out.
 
-use crate::model::{DecodeLimits, LakeOptions};
+use crate::model::{DecodeLimits, LakeOptions, UNSHARED_BYTES};
 
 /// The least budget that lets every stage work, in bytes.
 pub const MIN_BYTES: u64 = 128 << 20;
-
-/// What the program takes before it does anything, and what the allocator loses.
-const UNSHARED: u64 = 64 << 20;
 
 /// Shares of the memory budget, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +23,7 @@ pub struct MemorySplit {
 /// most 64 MiB) for one record. The rest is for parts waiting for their turn, decoded text, column builders and
 /// the PGP messages in hand. With the default of 512 MiB: 168, 42 and 32 MiB.
 pub fn split(budget: u64) -> MemorySplit {
-    let lake_buffer = usize::try_from(budget.saturating_sub(UNSHARED) / 8 * 3).unwrap_or(usize::MAX);
+    let lake_buffer = usize::try_from(budget.saturating_sub(UNSHARED_BYTES) / 8 * 3).unwrap_or(usize::MAX);
     MemorySplit {
         lake_buffer,
         row_group: (lake_buffer / 4).min(LakeOptions::default().row_group_bytes),

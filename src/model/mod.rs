@@ -27,7 +27,8 @@ pub use event::{Event, EventSink, RunTotals, SilentSink};
 pub use fault::{Fault, FaultKind, Place, Remedy, Stage};
 pub use figures::{count, counted};
 pub use options::{
-    AuthOptions, DecodeLimits, LakeOptions, PgpOptions, RawPolicy, RetryOptions, ServiceOptions, WorkOptions,
+    AuthOptions, DecodeLimits, LakeOptions, PgpOptions, RawPolicy, RetryOptions, ServiceOptions,
+    UNSHARED_BYTES, WorkOptions,
 };
 pub use part::{AccountId, Part, PartId, Scope, parse_part_name};
 pub use payload::Payload;

@@ -100,6 +100,9 @@ impl Default for LakeOptions {
     }
 }
 
+/// Of a memory budget: what the program takes before it does anything, and what the allocator loses.
+pub const UNSHARED_BYTES: u64 = 64 << 20;
+
 /// How the work is spread over the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkOptions {

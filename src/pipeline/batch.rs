@@ -240,7 +240,8 @@ impl<'r, 'l> Try<'r, 'l> {
 
     fn read_and_keep(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
         let options = self.run.options;
-        let staging = Staging::new(&self.attempt, (options.work.memory_bytes / 16) as usize);
+        let sizes = Sizes::of(options.work.memory_bytes);
+        let staging = Staging::new(&self.attempt, sizes.waiting);
         let tools = Tools {
             keys: self.run.keys,
             limits: &options.limits,
@@ -248,7 +249,7 @@ impl<'r, 'l> Try<'r, 'l> {
             chunks_ahead: options.work.threads * 2,
             salvage: options.salvage,
             spare: &self.spare,
-            sizes: Sizes::of(options.work.memory_bytes),
+            sizes,
         };
         let read = || {
             let result = read_part(part, payload, tools, &staging)?;

@@ -17,7 +17,7 @@ use super::staging::{Staging, internal};
 use super::stop::Stop;
 use crate::decode::{self, Keyring};
 use crate::lake::PartEntry;
-use crate::model::{DecodeLimits, Fault, FaultKind, Part, Payload, RunTotals, Stage, UtcDay};
+use crate::model::{DecodeLimits, Fault, FaultKind, Part, Payload, RunTotals, Stage, UNSHARED_BYTES, UtcDay};
 use crate::records::{Buffers, Chunk, Framer, Reject};
 use crate::tables::{Origin, Reader};
 
@@ -57,17 +57,22 @@ pub struct Sizes {
     pub rows: usize,
     /// Rows of a table and day that are gathered from several parts.
     pub gathered: usize,
+    /// Rows that wait for their part to be whole.
+    pub waiting: usize,
 }
 
 impl Sizes {
     /// Of a memory budget. Several parts are in hand at a time, with a few chunks and readers each; beyond the
     /// sizes that a budget of 512 MiB gives, nothing is gained.
     pub fn of(memory_bytes: u64) -> Sizes {
-        let share = |part: u64, most: usize| usize::try_from(memory_bytes / part).unwrap_or(most).min(most);
+        let share = |of: u64, part: u64, most| usize::try_from(of / part).unwrap_or(most).min(most);
+        // With little memory what is not shared out leaves little for rows.
+        let shared = memory_bytes.saturating_sub(UNSHARED_BYTES);
         Sizes {
-            chunk: share(256, CHUNK_BYTES),
-            rows: share(64, READER_BYTES),
-            gathered: share(512, GATHERED_BYTES),
+            chunk: share(memory_bytes, 256, CHUNK_BYTES),
+            rows: share(shared, 48, READER_BYTES),
+            gathered: share(memory_bytes, 512, GATHERED_BYTES),
+            waiting: share(shared, 14, usize::MAX),
         }
     }
 }
