@@ -30,6 +30,11 @@ use crate::records::{Doc, Head, KnownHead, Parts, Path, SyntaxError, Text, read_
 use body::KnownBody;
 use header::{BodyHeader, Header, KnownHeader, Told, fill_header};
 
+/// Schema versions that are noted of a part, and bytes of the longest. The service has one or two; if each record has
+/// its own, that is found in its rows: all of them would be looked through for each record, and kept in the ledger.
+const MAX_VERSIONS: usize = 100;
+const MAX_VERSION_BYTES: usize = 100;
+
 /// The part that rows come from.
 #[derive(Clone, Debug)]
 pub struct Origin {
@@ -255,7 +260,8 @@ impl Reader {
         self.tables.iter_mut().chain(&mut self.aside).filter(|table| table.rows() > 0)
     }
 
-    /// What was not understood, and the schema versions met, since the reader was made.
+    /// What was not understood, and the schema versions met (the first of them, if there are very many), since the
+    /// reader was made.
     pub fn findings(&self) -> (Oddities, &[String]) {
         (self.notes.oddities, &self.versions)
     }
@@ -283,6 +289,8 @@ impl Reader {
     fn close_record(&mut self, head: &Head, index: u64) {
         self.records += 1;
         if let Some(version) = head.schema_version.as_deref()
+            && self.versions.len() < MAX_VERSIONS
+            && version.len() <= MAX_VERSION_BYTES
             && !self.versions.iter().any(|known| known == version)
         {
             self.versions.push(version.to_owned());

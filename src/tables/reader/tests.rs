@@ -4,6 +4,7 @@ use arrow::array::TimestampMillisecondArray;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::super::*;
+use super::MAX_VERSIONS;
 use crate::model::{Scope, Stream};
 
 #[path = "habit_tests.rs"]
@@ -141,6 +142,22 @@ fn rows_lie_under_their_own_day_unless_it_is_out_of_bounds() {
         ]
     );
     assert_eq!(reader.findings().0.misdated, 3);
+}
+
+/// Only rows may grow with the records.
+#[test]
+fn of_many_schema_versions_some_are_noted() {
+    let mut reader = reader(Stream::AgentActivity);
+    for record in 0..300 {
+        let version = format!(
+            r#"{{"metaData":{{"schemaVersion":"v{record}{}"}},"recordCollection":[]}}"#,
+            if record == 0 { "x".repeat(5000) } else { String::new() }
+        );
+        reader.read(version.as_bytes(), &[], record).unwrap();
+    }
+    let (_, versions) = reader.findings();
+    assert_eq!((versions.len(), versions.first().map(String::as_str)), (MAX_VERSIONS, Some("v1")));
+    assert_eq!(reader.records(), 300);
 }
 
 #[test]
