@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
 use super::super::parquet::TableShape;
 use super::super::{fail_point, lock};
 use super::{Object, Objects, Phase};
@@ -37,9 +39,7 @@ impl Objects {
                     .advise("run again: the next run settles it"));
             }
         }
-        for object in &kept {
-            self.seal(object)?;
-        }
+        kept.par_iter().try_for_each(|object| self.seal(object))?;
         self.place_finished(&kept)?;
         let mut placed = Vec::with_capacity(kept.len());
         for object in &kept {
