@@ -118,7 +118,6 @@ pub fn read_part(
     tools: Tools<'_>,
     staging: &Staging<'_>,
 ) -> Result<PartResult, Fault> {
-    let sha256 = sha256(payload)?;
     let text = decode::open(payload, tools.keys, tools.limits)?;
     let mut damage = None;
     let text = Sound { text, damage: tools.salvage.then_some(&mut damage) };
@@ -138,7 +137,13 @@ pub fn read_part(
         failed: Mutex::default(),
         waiting: AtomicUsize::new(0),
     };
-    work.read_all(&mut framer)?;
+    // A large part would keep all threads but one waiting for its hash.
+    let (read, sha256) = match payload {
+        Payload::Memory(_) => (work.read_all(&mut framer), sha256(payload)),
+        Payload::File(..) => rayon::join(|| work.read_all(&mut framer), || sha256(payload)),
+    };
+    read?;
+    let sha256 = sha256?;
     let (framed, bytes_json) = (framer.records(), framer.bytes());
     drop(framer);
     let result = work.finish(part, payload, sha256, framed, bytes_json)?;
