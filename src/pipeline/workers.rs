@@ -66,8 +66,8 @@ impl Sizes {
     /// sizes that a budget of 512 MiB gives, nothing is gained.
     pub fn of(memory_bytes: u64) -> Sizes {
         let share = |of: u64, part: u64, most| usize::try_from(of / part).unwrap_or(most).min(most);
-        // With little memory what is not shared out leaves little for rows.
-        let shared = memory_bytes.saturating_sub(UNSHARED_BYTES);
+        // With little memory what is not shared out leaves little for rows, but half of it in any case.
+        let shared = memory_bytes.saturating_sub(UNSHARED_BYTES).max(memory_bytes / 2);
         Sizes {
             chunk: share(memory_bytes, 256, CHUNK_BYTES),
             rows: share(shared, 48, READER_BYTES),
