@@ -8,7 +8,6 @@ least of all rounds for each line: what else the machine does can only add to it
 already, such as those that `compare.py --keep` made. The written files go to the folder of temporary files, or to `--keep`.
 """
 
-import argparse
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from compare import PROGRAM, make_data, measure
+from compare import arguments, make_data, measure
 
 ROOT = Path(__file__).resolve().parents[2]
 # The stages that a record passes; the others are bytes in and out.
@@ -36,14 +35,9 @@ def stages(data, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--size", default="1500MiB")
+    parser = arguments(__doc__, "1500MiB", 5)
     parser.add_argument("--days", type=int, default=1)
-    parser.add_argument("--seed", default="2")
-    parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--data", type=Path, help="folder of parts")
-    parser.add_argument("--keep", help="folder for data and output; made once, kept")
-    parser.add_argument("--program", default=PROGRAM)
     args = parser.parse_args()
     folder = Path(args.keep or tempfile.mkdtemp(prefix="lp-alone-"))
     folder.mkdir(exist_ok=True)

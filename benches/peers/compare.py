@@ -47,16 +47,22 @@ def make_data(program, data, size, seed, days):
         subprocess.run(make, check=True)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--size", default="1500MiB")
-    parser.add_argument("--days", type=int, default=1)
+def arguments(description, size, times):
+    """What every comparison is told; the defaults are of size and rounds."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--size", default=size)
     parser.add_argument("--seed", default="2")
-    parser.add_argument("--times", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--loop-times", type=int, default=1, help="rounds of the slow Python loop")
+    parser.add_argument("--times", type=int, default=times)
     parser.add_argument("--keep", help="folder for data and output; made once, kept")
     parser.add_argument("--program", default=PROGRAM)
+    return parser
+
+
+def main():
+    parser = arguments(__doc__, "1500MiB", 3)
+    parser.add_argument("--days", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--loop-times", type=int, default=1, help="rounds of the slow Python loop")
     args = parser.parse_args()
     folder = Path(args.keep or tempfile.mkdtemp(prefix="lp-peers-"))
     data, out = folder / "data", folder / "out"

@@ -8,14 +8,13 @@ decrypted by one process, which saves gpg most of its start-ups; what its agent 
 and system, on one thread, the least of all rounds.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from compare import PROGRAM, make_data, measure
+from compare import arguments, make_data, measure
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY_PAIR = ROOT / "src" / "demo" / "demo-key.asc"
@@ -61,13 +60,8 @@ class Gpg:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--size", default="600MiB")
-    parser.add_argument("--seed", default="2")
-    parser.add_argument("--times", type=int, default=3)
+    parser = arguments(__doc__, "600MiB", 3)
     parser.add_argument("--data", type=Path, help="folder of parts, not encrypted")
-    parser.add_argument("--keep", help="folder for data and output; made once, kept")
-    parser.add_argument("--program", default=PROGRAM)
     args = parser.parse_args()
     folder = Path(args.keep or tempfile.mkdtemp(prefix="lp-gpg-"))
     folder.mkdir(exist_ok=True)

@@ -398,6 +398,16 @@ mod tests {
         RecordBatch::try_from_iter([("n", numbers), ("t", texts)]).unwrap()
     }
 
+    /// The table of [`batch`].
+    fn shape() -> TableShape {
+        TableShape {
+            name: "t".into(),
+            schema: batch(1).schema(),
+            placement: Placement::Partitioned,
+            hints: vec![],
+        }
+    }
+
     #[test]
     fn groups_are_full_but_the_last() {
         let sizes = |groups: Vec<Vec<RecordBatch>>| -> Vec<usize> {
@@ -488,31 +498,19 @@ mod tests {
     #[test]
     fn an_object_without_a_place_holds_its_rows_in_groups() {
         use parquet::file::reader::{FileReader, SerializedFileReader};
-        let shape = TableShape {
-            name: "t".into(),
-            schema: batch(1).schema(),
-            placement: Placement::Partitioned,
-            hints: vec![],
-        };
         let options = LakeOptions { row_group_rows: 400, ..LakeOptions::default() };
-        let bytes = encode_object(&shape, &options, vec![batch(300), batch(700)]).unwrap();
+        let bytes = encode_object(&shape(), &options, vec![batch(300), batch(700)]).unwrap();
         let object = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
         let rows: Vec<i64> = object.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
         assert_eq!(rows, [400, 400, 200]);
         let other: ArrayRef = Arc::new(Int64Array::from_iter_values(0..3));
         let other = RecordBatch::try_from_iter([("n", other)]).unwrap();
-        assert!(encode_object(&shape, &options, vec![other]).is_err());
+        assert!(encode_object(&shape(), &options, vec![other]).is_err());
     }
 
     #[test]
     fn a_level_out_of_bounds_is_told() {
-        let shape = TableShape {
-            name: "t".into(),
-            schema: batch(1).schema(),
-            placement: Placement::Partitioned,
-            hints: vec![],
-        };
         let options = LakeOptions { zstd_level: 99, ..LakeOptions::default() };
-        assert_eq!(open_writer(&shape, &options, vec![]).err().unwrap().kind, FaultKind::Config);
+        assert_eq!(open_writer(&shape(), &options, vec![]).err().unwrap().kind, FaultKind::Config);
     }
 }

@@ -64,9 +64,9 @@ impl<'a> TextBounds<'a> {
         let mut from = 0;
         while from < array.len() {
             // Where pages end: those of `parquet`, and ours.
-            let ends = [array.len(), from + BLOCK_ROWS - from % BLOCK_ROWS];
+            let block = from + BLOCK_ROWS - from % BLOCK_ROWS;
             let page = from + PAGE_ROWS - (self.rows + from) % PAGE_ROWS;
-            let to = ends.into_iter().fold(page, usize::min);
+            let to = array.len().min(block).min(page);
             let bounds = bounds(array, from, to, self.filter.as_mut(), keyed.as_deref_mut());
             self.blocks.push(Block { start: self.rows + from, end: self.rows + to, bounds });
             from = to;
