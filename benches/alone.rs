@@ -23,13 +23,12 @@
 
 mod cpu;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::hint::black_box;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -218,7 +217,7 @@ impl<'c> Alone<'c> {
     }
 
     fn encode(&mut self, ready: &Ready) {
-        for (table, batches) in ready.tables.take().into_values() {
+        for (table, batches) in std::mem::take(&mut *ready.tables.lock().unwrap()).into_values() {
             let shape = lake_shape(table);
             self.rows += batches.iter().map(RecordBatch::num_rows).sum::<usize>();
             let object =
@@ -264,12 +263,12 @@ type OfTable = (&'static Table, Vec<RecordBatch>);
 /// Rows of a batch, by table and day.
 #[derive(Default)]
 struct Ready {
-    tables: RefCell<BTreeMap<(&'static str, UtcDay), OfTable>>,
+    tables: Mutex<BTreeMap<(&'static str, UtcDay), OfTable>>,
 }
 
 impl Ready {
     fn bytes(&self) -> usize {
-        let tables = self.tables.borrow();
+        let tables = self.tables.lock().unwrap();
         let batches = tables.values().flat_map(|(_, batches)| batches);
         batches.map(RecordBatch::get_array_memory_size).sum()
     }
@@ -277,7 +276,7 @@ impl Ready {
 
 impl TakesRows for Ready {
     fn take(&self, Rows { table, day, batch }: Rows) -> Result<(), Fault> {
-        let mut tables = self.tables.borrow_mut();
+        let mut tables = self.tables.lock().unwrap();
         tables.entry((table.name, day)).or_insert_with(|| (table, Vec::new())).1.push(batch);
         Ok(())
     }

@@ -25,8 +25,9 @@ const MIB: usize = 1 << 20;
 /// none may cost one: that would be ten times as many. Twice what it was in November 2026.
 const PER_ROW: f64 = 7.5;
 
-/// Bytes that may be held at a time for an input of twelve MiB: its rows wait for their row group. Twice what it was.
-const HELD: usize = 28 * MIB;
+/// Bytes that may be held at a time for an input of twelve MiB: its rows wait for their row group, those of a small batch
+/// while the next ones are read. Half as much again as it was.
+const HELD: usize = 60 * MIB;
 
 struct Used {
     rows: u64,

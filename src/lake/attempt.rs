@@ -76,13 +76,19 @@ impl Attempt {
         ObjectSet { id: self.objects.new_set(), objects: self.objects.clone() }
     }
 
+    /// Whether the lake holds so little that another attempt may begin beside this one.
+    pub fn has_room(&self) -> bool {
+        self.objects.has_room()
+    }
+
     /// Encodes the rows that wait, if the lake holds many, before others want the room: encoded they take a tenth. No
-    /// more rows may come.
+    /// more rows may come. `there_is_room` is called as soon as there is, while the last rows are encoded, from any
+    /// thread and maybe several times.
     ///
     /// # Errors
     /// As of [`ObjectSet::append`].
-    pub fn make_room(&self) -> Result<(), Fault> {
-        self.objects.make_room()
+    pub fn make_room(&self, there_is_room: &(dyn Fn() + Sync)) -> Result<(), Fault> {
+        self.objects.make_room(there_is_room)
     }
 
     /// Makes the rows of these sets count, and with them the draft's parts. Objects of sets not given here

@@ -48,6 +48,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
@@ -188,12 +189,13 @@ impl Lake {
                 paths.push(path);
             }
         }
-        for (path, json) in store.get_all(paths)? {
+        let names = store.get_all(paths)?.into_par_iter().map(|(path, json)| {
             let entry = Entry::parse(&path, &json)?;
-            if !entry.void {
-                archived.parts.extend(entry.parts.into_iter().map(|part| part.name));
-            }
-        }
+            let parts = if entry.void { Vec::new() } else { entry.parts };
+            Ok(parts.into_iter().map(|part| part.name).collect())
+        });
+        let names: Vec<Vec<String>> = names.collect::<Result<_, Fault>>()?;
+        archived.parts.extend(names.into_iter().flatten());
         Ok(archived)
     }
 

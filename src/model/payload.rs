@@ -36,6 +36,21 @@ impl Payload {
         }
     }
 
+    /// With its bytes in memory, if they are not more than `max_bytes`.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn loaded(&self, max_bytes: u64) -> io::Result<Payload> {
+        match self {
+            Payload::File(_, len) if *len <= max_bytes => {
+                let mut bytes = Vec::with_capacity(usize::try_from(*len).unwrap_or_default());
+                self.reader().read_to_end(&mut bytes)?;
+                Ok(Payload::Memory(bytes.into()))
+            }
+            loaded_or_large => Ok(loaded_or_large.clone()),
+        }
+    }
+
     /// Reads from the start; several readers of one payload do not disturb each other.
     pub fn reader(&self) -> PayloadReader {
         match self {

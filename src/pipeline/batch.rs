@@ -9,10 +9,10 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use futures::StreamExt;
-use tokio::sync::mpsc;
+use futures::stream::FuturesUnordered;
 
 use super::budget::{Budget, Share};
 use super::gathered::Gathered;
@@ -29,6 +29,9 @@ use crate::model::{
 /// How often a batch is done anew because others committed first.
 pub(super) const MAX_RACES: u32 = 20;
 
+/// Parts on disk up to this size are read at once.
+const LOADED_BYTES: u64 = 4 << 20;
+
 /// A batch that lost its race too often.
 pub(super) fn too_many_races(batch: &Batch) -> Fault {
     Fault::new(FaultKind::Unavailable, Stage::Commit, "other runs keep committing first")
@@ -41,21 +44,15 @@ pub(super) fn label(batch: &Batch) -> String {
     format!("{}/{}/{}", batch.account, batch.stream, batch.day)
 }
 
-/// What became of a commit.
+/// What became of a batch.
 pub(super) enum Tried {
+    /// No part was sound.
+    Nothing,
     Committed,
     /// Nothing was committed; these parts failed on their own.
     LostRace {
         failed: HashSet<String>,
     },
-}
-
-/// Parts that were read.
-pub(super) struct ReadParts<'r, 'l> {
-    /// `None`: nothing is to be committed. No part was sound, or not all of those that are to replace others.
-    pub ready: Option<Ready<'r, 'l>>,
-    /// Parts that did not fit in any more.
-    pub rest: Vec<Part>,
 }
 
 /// What was read, to be committed.
@@ -74,6 +71,7 @@ pub(super) struct Try<'r, 'l> {
     attempt: Attempt,
     /// What the batch is to replace; then all of its parts are archived or none.
     redo: Option<&'r Redo>,
+    budget: Budget,
     spare: Spare,
     gathered: Gathered,
     done: Mutex<Done>,
@@ -97,12 +95,20 @@ struct Received {
 }
 
 impl<'r, 'l> Try<'r, 'l> {
-    pub fn new(run: &'r Run<'l>, batch: &'r Batch, attempt: Attempt, redo: Option<&'r Redo>) -> Self {
+    /// `budget`: of parts in flight, shared by batches that overlap.
+    pub fn new(
+        run: &'r Run<'l>,
+        batch: &'r Batch,
+        attempt: Attempt,
+        redo: Option<&'r Redo>,
+        budget: Budget,
+    ) -> Self {
         Try {
             run,
             batch,
             attempt,
             redo,
+            budget,
             spare: Spare::default(),
             gathered: Gathered::default(),
             done: Mutex::default(),
@@ -110,40 +116,52 @@ impl<'r, 'l> Try<'r, 'l> {
     }
 
     /// Reads parts, as many as make a batch, and notes meanwhile what is being read: should the process die
-    /// before they are committed, the next run tries these parts last.
+    /// before they are committed, the next run tries these parts last. `None`: nothing is to be committed. No part was
+    /// sound, or not all of those that are to replace others.
+    ///
+    /// `pass_on` is told how many parts were taken, once another batch may be begun beside the rest of this one: no more parts
+    /// come, and there is room. It may be told again.
     ///
     /// # Errors
     /// What stops the run, or this batch; parts that fail alone are events.
-    pub fn read(self, parts: &[Part]) -> Result<ReadParts<'r, 'l>, Fault> {
+    pub fn read(
+        self,
+        parts: &[Part],
+        pass_on: &(dyn Fn(usize) + Sync),
+    ) -> Result<Option<Ready<'r, 'l>>, Fault> {
         let (run, account) = (self.run, &self.batch.account);
         let token = self.attempt.token().to_owned();
         run.lake.mark_reading(&self.attempt, account, parts.iter().map(|part| part.id.name.as_str()))?;
-        let read = self.read_marked(parts);
-        if read.as_ref().is_ok_and(|read| read.ready.is_some()) {
-            return read;
+        let read = self.read_marked(parts, pass_on);
+        if let Ok(Some(ready)) = read {
+            return Ok(Some(ready));
         }
         let unmarked = run.lake.unmark_reading(account, &token);
         // What was done is done; a marker that stays costs its parts their place in the order only.
         read.inspect(|_| drop(unmarked))
     }
 
-    fn read_marked(self, parts: &[Part]) -> Result<ReadParts<'r, 'l>, Fault> {
+    fn read_marked(
+        self,
+        parts: &[Part],
+        pass_on: &(dyn Fn(usize) + Sync),
+    ) -> Result<Option<Ready<'r, 'l>>, Fault> {
         let shared = self.attempt.object_set();
-        let taken = self.receive(parts, &shared);
+        let taken = self.receive(parts, &shared, pass_on);
         let Try { run, batch, attempt, redo, gathered, done, .. } = self;
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         let ended = done.fatal.map_or_else(|| run.stop.check(), Err);
-        let ended = ended.and_then(|()| gathered.finish(&shared)).and_then(|()| attempt.make_room());
+        let ended = ended.and_then(|()| gathered.finish(&shared));
+        let ended = ended.and_then(|()| attempt.make_room(&|| pass_on(taken)));
         done.sets.push(shared);
         if let Err(fault) = ended {
             // The first fault matters; what stays behind is named by the note and removed by the next run.
             let _ = attempt.abandon(done.sets);
             return Err(fault);
         }
-        let rest = parts.get(taken..).unwrap_or_default().to_vec();
         if done.parts.is_empty() || redo.is_some() && done.parts.len() < parts.len() {
             attempt.abandon(done.sets)?;
-            return Ok(ReadParts { ready: None, rest });
+            return Ok(None);
         }
         done.parts.sort_by(|a, b| (a.entry.scope, &a.entry.name).cmp(&(b.entry.scope, &b.entry.name)));
         let mut totals = RunTotals::default();
@@ -159,45 +177,58 @@ impl<'r, 'l> Try<'r, 'l> {
             created_ms: now_ms(),
             replaces: redo.map(|redo| redo.replaces.clone()).unwrap_or_default(),
         };
-        let ready = Ready { run, batch, attempt, sets: done.sets, draft, failed: done.failed };
-        Ok(ReadParts { ready: Some(ready), rest })
+        Ok(Some(Ready { run, batch, attempt, sets: done.sets, draft, failed: done.failed }))
     }
 
     /// Fetches and reads parts until the batch is large enough; the number of parts that were taken.
-    fn receive(&self, parts: &[Part], shared: &ObjectSet) -> usize {
-        let work = &self.run.options.work;
-        let budget = Budget::new(work.memory_bytes / 8, (work.threads as u64 * 2).max(4));
-        let (sender, mut receiver) = mpsc::unbounded_channel();
-        let fetching = self.run.runtime.spawn(fetch_all(Fetch {
-            source: self.run.source.clone(),
-            parts: parts.to_vec(),
-            at_once: work.max_requests,
-            max_bytes: if self.redo.is_some() { u64::MAX } else { work.batch_bytes },
-            budget,
-            sender,
-        }));
+    fn receive(&self, parts: &[Part], shared: &ObjectSet, pass_on: &(dyn Fn(usize) + Sync)) -> usize {
         rayon::in_place_scope(|scope| {
-            while let Ok(Some(next)) = self.run.runtime.block_on(self.run.stop.or(receiver.recv())) {
-                match next {
-                    Ok(received) => scope.spawn(move |_| self.one(&received, shared)),
-                    Err((part, fault)) => self.fail(&part, None, fault),
-                }
-                if self.is_fatal() {
-                    break;
-                }
+            let mut taken = 0;
+            let fetched = self.fetch(parts, &mut taken, |fetched| match fetched {
+                Ok(received) => scope.spawn(move |_| self.one(&received, shared)),
+                Err((part, fault)) => self.fail(&part, None, fault),
+            });
+            // Here, not on a thread of the runtime: each part would wake one more.
+            let stopped = self.run.runtime.block_on(self.run.stop.or(fetched)).is_err();
+            if !stopped && !self.is_fatal() && self.attempt.has_room() {
+                // The last parts leave threads idle.
+                pass_on(taken);
             }
-            if self.run.stop.is_asked() || self.is_fatal() {
-                fetching.abort();
+            taken
+        })
+    }
+
+    /// Fetches parts in their order, a few at once, until enough bytes have come or the run is to end; counts those
+    /// that were taken.
+    async fn fetch(
+        &self,
+        parts: &[Part],
+        taken: &mut usize,
+        mut hand_on: impl FnMut(Result<Received, (Part, Fault)>),
+    ) {
+        let (source, work) = (&self.run.source, &self.run.options.work);
+        let max_bytes = if self.redo.is_some() { u64::MAX } else { work.batch_bytes };
+        let mut bytes = 0;
+        let mut running = FuturesUnordered::new();
+        let mut parts = parts.iter();
+        while !self.is_fatal() {
+            while running.len() < work.max_requests.max(1) && bytes < max_bytes {
+                let Some(part) = parts.next() else { break };
+                *taken += 1;
+                running.push(async move {
+                    let mut share = self.budget.enter().await;
+                    let fetched = source.fetch(part).await.map(|payload| {
+                        share.charge(payload.resident_bytes());
+                        Received { part: part.clone(), payload, _share: share }
+                    });
+                    fetched.map_err(|fault| (part.clone(), fault))
+                });
             }
-        });
-        match self.run.runtime.block_on(fetching) {
-            Ok(taken) => taken,
-            Err(error) => {
-                if !error.is_cancelled() {
-                    self.stop_with(super::staging::internal(&"the fetching task ended early"));
-                }
-                parts.len()
+            let Some(fetched) = running.next().await else { return };
+            if let Ok(received) = &fetched {
+                bytes += received.payload.len();
             }
+            hand_on(fetched);
         }
     }
 
@@ -205,7 +236,15 @@ impl<'r, 'l> Try<'r, 'l> {
         if self.run.stop.is_asked() || self.is_fatal() {
             return;
         }
-        let Received { part, payload, .. } = received;
+        let part = &received.part;
+        let payload = &match received.payload.loaded(LOADED_BYTES) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                let fault = Fault::new(FaultKind::Unavailable, Stage::Fetch, error.to_string())
+                    .advise("check that its file is still there and readable");
+                return self.fail(part, None, fault);
+            }
+        };
         fail_point("fetched");
         self.run.events.emit(Event::Fetched { part: part.id.name.clone(), bytes: payload.len() });
         let Err(fault) = self.guarded(part, payload, shared) else { return };
@@ -368,49 +407,6 @@ impl Ready<'_, '_> {
             totals: RunTotals { objects, bytes_written, rows, ..totals },
         });
         Ok(Tried::Committed)
-    }
-}
-
-struct Fetch {
-    source: Arc<dyn crate::source::Source>,
-    parts: Vec<Part>,
-    at_once: usize,
-    max_bytes: u64,
-    budget: Budget,
-    sender: mpsc::UnboundedSender<Result<Received, (Part, Fault)>>,
-}
-
-/// Fetches parts in their order, a few at once, until enough bytes have come; gives the number of parts
-/// that were taken.
-async fn fetch_all(fetch: Fetch) -> usize {
-    let Fetch { source, parts, at_once, max_bytes, budget, sender } = fetch;
-    let mut taken = 0;
-    let mut bytes = 0;
-    let mut running = futures::stream::FuturesUnordered::new();
-    let mut parts = parts.into_iter();
-    loop {
-        while running.len() < at_once.max(1) && bytes < max_bytes {
-            let Some(part) = parts.next() else { break };
-            taken += 1;
-            let (source, budget) = (source.clone(), budget.clone());
-            running.push(async move {
-                let mut share = budget.enter().await;
-                match source.fetch(&part).await {
-                    Ok(payload) => {
-                        share.charge(payload.resident_bytes());
-                        Ok(Received { part, payload, _share: share })
-                    }
-                    Err(fault) => Err((part, fault)),
-                }
-            });
-        }
-        let Some(received) = running.next().await else { return taken };
-        if let Ok(received) = &received {
-            bytes += received.payload.len();
-        }
-        if sender.send(received).is_err() {
-            return taken;
-        }
     }
 }
 

@@ -5,6 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
+use crate::model::WorkOptions;
+
+/// Memory for each part in flight, where more than two per thread are: what it has at most while it is worked on.
+const BYTES_PER_PART: u64 = 32 << 20;
+
 /// Counts bytes and parts in flight; whoever fetches waits while there are too many.
 #[derive(Clone)]
 pub struct Budget {
@@ -27,7 +32,14 @@ pub struct Share {
 }
 
 impl Budget {
-    pub fn new(max_bytes: u64, max_parts: u64) -> Budget {
+    /// Of a run.
+    pub fn of(work: &WorkOptions) -> Budget {
+        // Whoever waits for others within a part begins another one: with little memory there must not be many.
+        let parts = (work.threads as u64 * 8).min(work.memory_bytes / BYTES_PER_PART);
+        Budget::new(work.memory_bytes / 8, parts.max(work.threads as u64 * 2).max(4))
+    }
+
+    fn new(max_bytes: u64, max_parts: u64) -> Budget {
         Budget { shared: Arc::default(), max_bytes, max_parts }
     }
 

@@ -1,24 +1,27 @@
-//! Batches one after the other; while one is committed, the next one is read.
+//! Batches one after the other, each on a thread of its own; when no more parts of one come, the next one is begun.
 //!
 //! ```text
-//! read day 1 | read day 2   | read day 3   |
-//!            | commit day 1 | commit day 2 | commit day 3
+//! read day 1 | last rows of day 1, commit |
+//!            | read day 2             | last rows of day 2, commit |
+//!                                     | read day 3 …
 //! ```
-//! A commit waits for disk or network most of its time; thirty days of small files would wait for that a hundred
-//! times. A batch whose day is being committed waits: its number follows from that commit. One that may make the
-//! process die waits for all.
+//! The last parts of a batch and its last rows leave threads idle, and a commit waits for disk or network most of its time;
+//! thirty days of small files would wait for that a hundred times. A batch whose day is under way waits: its number follows
+//! from that commit. One that may make the process die is alone.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
 use super::Run;
-use super::batch::{MAX_RACES, ReadParts, Ready, Tried, Try, too_many_races};
+use super::batch::{MAX_RACES, Ready, Tried, Try, too_many_races};
+use super::budget::Budget;
 use super::staging::internal;
 use crate::model::{Batch, Fault, Part, Stream, UtcDay};
 
-/// Commits at most that are under way: many small batches come faster than a disk says that it has them.
-const MAX_COMMITS: usize = 4;
+/// Batches at most that are under way: many small ones come faster than a disk says that it has them.
+const MAX_UNDER_WAY: usize = 5;
 
 /// Numbers of the next ledger entries, by stream and day.
 pub(super) type Numbers = HashMap<(Stream, UtcDay), u32>;
@@ -28,6 +31,8 @@ pub(super) struct Line<'r, 'l> {
     run: &'r Run<'l>,
     jobs: VecDeque<Job<'r>>,
     numbers: Numbers,
+    /// Of the parts in flight of all batches.
+    budget: Budget,
 }
 
 /// Parts of a batch that are to be archived.
@@ -42,13 +47,13 @@ struct Job<'r> {
     races: u32,
 }
 
-/// A commit that is under way.
-struct Committing<'s, 'r> {
+/// A job that was begun.
+struct UnderWay<'s, 'r> {
     job: Job<'r>,
-    end: CommitEnd<'s>,
+    end: End<'s>,
 }
 
-enum CommitEnd<'s> {
+enum End<'s> {
     Thread(ScopedJoinHandle<'s, Result<Tried, Fault>>),
     /// There was no thread to be had.
     Here(Result<Tried, Fault>),
@@ -69,7 +74,8 @@ impl<'r, 'l> Line<'r, 'l> {
             begun: false,
             races: 0,
         };
-        Line { run, jobs: batches.iter().map(job).collect(), numbers }
+        let jobs = batches.iter().map(job).collect();
+        Line { run, jobs, numbers, budget: Budget::of(&run.options.work) }
     }
 
     /// Archives all of them.
@@ -78,64 +84,78 @@ impl<'r, 'l> Line<'r, 'l> {
     /// What stops the run; what costs one batch only is an event.
     pub fn archive(mut self) -> Result<(), Fault> {
         thread::scope(|scope| {
-            let mut under_way = VecDeque::new();
+            let mut under_way = Vec::new();
             let done = self.go(scope, &mut under_way);
             // Whatever ended the run: these end by themselves, and tell how.
             under_way.into_iter().fold(done, |done, last| done.and(self.settle(last)))
         })
     }
 
-    fn go<'s>(
-        &mut self,
-        scope: &'s Scope<'s, '_>,
-        under_way: &mut VecDeque<Committing<'s, 'r>>,
-    ) -> Result<(), Fault>
+    fn go<'s>(&mut self, scope: &'s Scope<'s, '_>, under_way: &mut Vec<UnderWay<'s, 'r>>) -> Result<(), Fault>
     where
         'r: 's,
         'l: 's,
     {
         loop {
-            let full = under_way.len() == MAX_COMMITS;
-            if full || under_way.iter().any(|last| self.waits_for(&last.job)) {
-                under_way.pop_front().map_or(Ok(()), |first| self.settle(first))?;
+            let ended = under_way.iter().position(|other| other.end.is_there());
+            let full = under_way.len() == MAX_UNDER_WAY;
+            let in_the_way = || under_way.iter().position(|other| self.waits_for(&other.job));
+            if let Some(index) = ended.or(full.then_some(0)).or_else(in_the_way) {
+                self.settle(under_way.remove(index))?;
                 continue;
             }
             let Some(mut job) = self.jobs.pop_front() else { return Ok(()) };
-            match self.read(&mut job) {
-                Err(fault) => self.run.batch_failed(job.batch, fault)?,
-                Ok(ReadParts { ready, rest }) => {
-                    job.parts.truncate(job.parts.len() - rest.len());
-                    if !rest.is_empty() {
-                        self.jobs.push_front(Job { parts: rest, ..job });
-                    }
-                    let committing = ready.map(|ready| Committing { job, end: commit_beside(scope, ready) });
-                    under_way.extend(committing);
-                }
+            self.run.stop.check()?;
+            if !std::mem::replace(&mut job.begun, true) {
+                self.run.batch_started(job.batch);
             }
+            let (pass_on, passed_on) = channel();
+            let end = self.begin(scope, &job, pass_on);
+            // Without an answer it has ended early, and tells why; whatever parts it left are those of the next run.
+            if let Ok(taken) = passed_on.recv()
+                && taken < job.parts.len()
+            {
+                let rest = job.parts.split_off(taken);
+                self.jobs.push_front(Job { parts: rest, ..job });
+            }
+            under_way.push(UnderWay { job, end });
         }
     }
 
     /// Whether the next job must not be begun before another one is committed.
     fn waits_for(&self, other: &Job<'r>) -> bool {
-        self.jobs.front().is_none_or(|next| next.suspect || next.day() == other.day())
+        let alone = |next: &Job<'_>| next.suspect || other.suspect;
+        self.jobs.front().is_none_or(|next| alone(next) || next.day() == other.day())
     }
 
-    fn read(&self, job: &mut Job<'r>) -> Result<ReadParts<'r, 'l>, Fault> {
-        let batch = job.batch;
-        self.run.stop.check()?;
-        if !std::mem::replace(&mut job.begun, true) {
-            self.run.batch_started(batch);
-        }
+    /// Reads and commits on a thread of its own. `pass_on`: see [`Try::read`].
+    fn begin<'s>(&self, scope: &'s Scope<'s, '_>, job: &Job<'r>, pass_on: Sender<usize>) -> End<'s>
+    where
+        'r: 's,
+        'l: 's,
+    {
+        let (run, batch, budget) = (self.run, job.batch, self.budget.clone());
         let number = self.numbers.get(&job.day()).copied().unwrap_or(1);
-        let attempt = self.run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
-        Try::new(self.run, batch, attempt, None).read(&job.parts)
+        let parts = job.parts.clone();
+        let work = move || {
+            let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
+            // Nobody listens when the run is over.
+            let pass_on = |taken| {
+                let _ = pass_on.send(taken);
+            };
+            let ready = Try::new(run, batch, attempt, None, budget).read(&parts, &pass_on)?;
+            ready.map_or(Ok(Tried::Nothing), Ready::commit)
+        };
+        beside(scope, work)
     }
 
-    /// Waits for the end of a commit. Where other runs came before it, what is missing after them is to be done anew.
-    fn settle(&mut self, last: Committing<'_, 'r>) -> Result<(), Fault> {
-        let Committing { job, end } = last;
+    /// Waits for the end of a job. Where other runs came before it, what is missing after them is to be done anew.
+    fn settle(&mut self, last: UnderWay<'_, 'r>) -> Result<(), Fault> {
+        let UnderWay { job, end } = last;
         let batch = job.batch;
         let settled = end.wait().and_then(|tried| match tried {
+            // The number is free still.
+            Tried::Nothing => Ok(()),
             Tried::Committed => {
                 // A number that is passed over would let another run commit the same parts under it.
                 *self.numbers.entry(job.day()).or_insert(1) += 1;
@@ -170,27 +190,38 @@ impl Job<'_> {
     }
 }
 
-/// Commits on a thread of its own.
-fn commit_beside<'s, 'l: 's>(scope: &'s Scope<'s, '_>, ready: Ready<'s, 'l>) -> CommitEnd<'s> {
-    let ready = Arc::new(Mutex::new(Some(ready)));
-    let commit = |ready: &Mutex<Option<Ready<'s, 'l>>>| {
-        let ready = ready.lock().unwrap_or_else(PoisonError::into_inner).take();
-        ready.map_or_else(|| Err(internal(&"nothing to commit")), Ready::commit)
+/// Works on a thread of its own, or here, where none is to be had.
+fn beside<'s, F>(scope: &'s Scope<'s, '_>, work: F) -> End<'s>
+where
+    F: FnOnce() -> Result<Tried, Fault> + Send + 's,
+{
+    // A thread that does not begin takes with it what it was given.
+    let work = Arc::new(Mutex::new(Some(work)));
+    let done = |work: &Mutex<Option<F>>| {
+        let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        work.map_or_else(|| Err(internal(&"nothing to do")), |work| work())
     };
-    let there = ready.clone();
-    match thread::Builder::new().spawn_scoped(scope, move || commit(&there)) {
-        Ok(thread) => CommitEnd::Thread(thread),
-        Err(_) => CommitEnd::Here(commit(&ready)),
+    let there = work.clone();
+    match thread::Builder::new().spawn_scoped(scope, move || done(&there)) {
+        Ok(thread) => End::Thread(thread),
+        Err(_) => End::Here(done(&work)),
     }
 }
 
-impl CommitEnd<'_> {
+impl End<'_> {
+    fn is_there(&self) -> bool {
+        match self {
+            End::Thread(thread) => thread.is_finished(),
+            End::Here(_) => true,
+        }
+    }
+
     fn wait(self) -> Result<Tried, Fault> {
         match self {
-            CommitEnd::Thread(thread) => {
-                thread.join().unwrap_or_else(|_| Err(internal(&"committing failed unexpectedly")))
+            End::Thread(thread) => {
+                thread.join().unwrap_or_else(|_| Err(internal(&"archiving a batch failed unexpectedly")))
             }
-            CommitEnd::Here(tried) => tried,
+            End::Here(tried) => tried,
         }
     }
 }

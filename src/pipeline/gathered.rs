@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
 use super::staging::{internal, shape_of};
 use crate::lake::ObjectSet;
 use crate::model::{Fault, UtcDay};
@@ -75,12 +77,13 @@ impl Gathered {
     ///
     /// # Errors
     /// Rows are lost: the shared set must be discarded.
-    pub fn finish(self, to: &impl TakesRows) -> Result<(), Fault> {
+    pub fn finish(self, to: &(impl TakesRows + Sync)) -> Result<(), Fault> {
         if self.unfinished.into_inner() > 0 {
             return Err(lost());
         }
         let tables = self.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
-        tables.into_values().try_for_each(|place| {
+        let places: Vec<Place> = tables.into_values().collect();
+        places.into_par_iter().try_for_each(|place| {
             let place = Arc::into_inner(place).and_then(|place| place.into_inner().ok()).ok_or_else(lost)?;
             place.map_or(Ok(()), |mut table| hand_on(&mut table, to))
         })

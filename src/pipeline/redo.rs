@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Run;
 use super::batch::{MAX_RACES, Tried, Try, label, too_many_races};
+use super::budget::Budget;
 use crate::lake::{Committed, PartEntry};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Scope, Stage};
 
@@ -119,7 +120,8 @@ pub(super) fn run_redo(run: &Run<'_>, redo: &Redo, mut number: u32) -> Result<u3
     for _ in 0..MAX_RACES {
         run.stop.check()?;
         let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
-        let Some(ready) = Try::new(run, batch, attempt, Some(redo)).read(&batch.parts)?.ready else {
+        let attempted = Try::new(run, batch, attempt, Some(redo), Budget::of(&run.options.work));
+        let Some(ready) = attempted.read(&batch.parts, &|_| {})? else {
             let message = format!(
                 "{}: {} left as archived before: not every part could be read again",
                 label(batch),
@@ -129,6 +131,7 @@ pub(super) fn run_redo(run: &Run<'_>, redo: &Redo, mut number: u32) -> Result<u3
             return Ok(number);
         };
         match ready.commit()? {
+            Tried::Nothing => return Ok(number),
             Tried::Committed => return Ok(number + 1),
             Tried::LostRace { .. } => {
                 let committed = run.lake.committed(&batch.account, batch.stream, batch.day, batch.day)?;

@@ -16,20 +16,21 @@ mod found;
 mod kept;
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::future::{BoxFuture, ready};
 
-use self::found::{Candidate, Found, NAME_PATTERN};
+use self::found::{Candidate, Claim, Found, NAME_PATTERN};
 use super::{Listing, Source};
 use crate::model::{AccountId, Fault, FaultKind, Part, PartId, Payload, Stage, Stream, Wanted, counted};
 
-/// Files up to this size are read into memory.
-const MAX_MEMORY_BYTES: u64 = 4 << 20;
+/// What the system is asked to read before it is used.
+#[cfg(target_os = "linux")]
+const READ_AHEAD_BYTES: u64 = 4 << 20;
+
 /// The parts among some files and folders.
 pub struct Folder {
     account: AccountId,
@@ -92,9 +93,9 @@ impl Folder {
 
     fn add(&mut self, stream: Stream, name: String, candidate: &Candidate) -> Result<(), Fault> {
         let mut paths = candidate.paths.values();
-        let Some(first) = paths.next() else { return Ok(()) };
+        let Some(Claim { path: first, bytes }) = paths.next() else { return Ok(()) };
         let id = PartId { account: self.account.clone(), stream, name };
-        for other in paths {
+        for Claim { path: other, .. } in paths {
             let same = same_content(first, other).map_err(|error| unreadable(other, &error))?;
             if !same {
                 let message = format!("{} and {} differ", first.display(), other.display());
@@ -110,7 +111,6 @@ impl Folder {
                 first.display()
             ));
         }
-        let bytes = fs::metadata(first).map_err(|error| unreadable(first, &error))?.len();
         let Some(location) = first.to_str().map(str::to_owned) else {
             let fault = Fault::new(FaultKind::Damaged, Stage::List, "its path is not UTF-8")
                 .of(first.display())
@@ -118,7 +118,7 @@ impl Folder {
             self.entry_faults.push((Some(stream), fault));
             return Ok(());
         };
-        self.parts.push(Part { id, scope: candidate.scope, location, bytes: Some(bytes) });
+        self.parts.push(Part { id, scope: candidate.scope, location, bytes: Some(*bytes) });
         Ok(())
     }
 }
@@ -157,17 +157,12 @@ impl Source for Folder {
     }
 
     fn fetch<'a>(&'a self, part: &'a Part) -> BoxFuture<'a, Result<Payload, Fault>> {
-        let path = PathBuf::from(&part.location);
-        let unit = part.id.to_string();
-        Box::pin(async move {
-            let read = tokio::task::spawn_blocking(move || read(&path)).await;
-            let payload = read.unwrap_or_else(|error| Err(io::Error::other(error)));
-            payload.map_err(|error| {
-                Fault::new(FaultKind::Unavailable, Stage::Fetch, error.to_string())
-                    .of(unit)
-                    .advise("check that the file is still there and readable")
-            })
-        })
+        let opened = open(Path::new(&part.location)).map_err(|error| {
+            Fault::new(FaultKind::Unavailable, Stage::Fetch, error.to_string())
+                .of(&part.id)
+                .advise("check that the file is still there and readable")
+        });
+        Box::pin(ready(opened))
     }
 }
 
@@ -180,15 +175,18 @@ impl Folder {
     }
 }
 
-fn read(path: &Path) -> io::Result<Payload> {
-    let mut file = File::open(path)?;
+/// Opens it, and has the system read it meanwhile. Whoever works on it reads it: another thread for that would cost more
+/// than the reading.
+fn open(path: &Path) -> io::Result<Payload> {
+    let file = File::open(path)?;
     let len = file.metadata()?.len();
-    if len > MAX_MEMORY_BYTES {
-        return Ok(Payload::File(Arc::new(file), len));
+    #[cfg(target_os = "linux")]
+    {
+        // As much as a small part has. Where it is not to be had, it is read later.
+        let ahead = std::num::NonZeroU64::new(len.min(READ_AHEAD_BYTES));
+        let _ = rustix::fs::fadvise(&file, 0, ahead, rustix::fs::Advice::WillNeed);
     }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(Payload::Memory(Bytes::from(bytes)))
+    Ok(Payload::File(Arc::new(file), len))
 }
 
 fn same_content(one: &Path, other: &Path) -> io::Result<bool> {

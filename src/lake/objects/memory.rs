@@ -36,12 +36,23 @@ impl Objects {
         Ok(())
     }
 
-    /// Seals all objects if much is held.
-    pub fn make_room(&self) -> Result<(), Fault> {
-        if self.held.load(Ordering::Relaxed) <= self.options.buffer_bytes / 4 {
-            return Ok(());
+    pub fn has_room(&self) -> bool {
+        self.held.load(Ordering::Relaxed) <= self.options.buffer_bytes / 4
+    }
+
+    /// Seals all objects if much is held; calls `there_is_room` when it is not, or not any more.
+    pub fn make_room(&self, there_is_room: &(dyn Fn() + Sync)) -> Result<(), Fault> {
+        if !self.has_room() {
+            self.open_objects().par_iter().try_for_each(|object| {
+                self.seal(object)?;
+                if self.has_room() {
+                    there_is_room();
+                }
+                Ok(())
+            })?;
         }
-        self.open_objects().par_iter().try_for_each(|object| self.seal(object))
+        there_is_room();
+        Ok(())
     }
 
     fn open_objects(&self) -> Vec<Arc<Object>> {

@@ -22,8 +22,15 @@ pub(super) const NAME_PATTERN: &str = "name it {Agent|WebSession|Engagement|Surv
 /// The files that claim one part name.
 pub(super) struct Candidate {
     pub(super) scope: Scope,
-    /// As found, by real path: the same file found twice is one.
-    pub(super) paths: BTreeMap<PathBuf, PathBuf>,
+    /// By real path: the same file found twice is one.
+    pub(super) paths: BTreeMap<PathBuf, Claim>,
+}
+
+/// A file that claims a part name.
+pub(super) struct Claim {
+    /// As found.
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
 }
 
 /// What the walk met so far.
@@ -48,7 +55,8 @@ impl<'a> Found<'a> {
         if metadata.is_dir() {
             return self.walk(path);
         }
-        if !self.add_file(path)? {
+        let real = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
+        if !self.add_file(path, real, metadata.len()) {
             let fault =
                 Fault::new(FaultKind::Damaged, Stage::List, "it is not named like a Data Access file")
                     .of(path.display())
@@ -62,7 +70,7 @@ impl<'a> Found<'a> {
         let mut folders = vec![top.to_owned()];
         while let Some(folder) = folders.pop() {
             let real = fs::canonicalize(&folder).map_err(|error| unreadable(&folder, &error))?;
-            if !self.seen.insert(real) {
+            if !self.seen.insert(real.clone()) {
                 continue;
             }
             let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
@@ -74,10 +82,14 @@ impl<'a> Found<'a> {
                     continue;
                 }
                 let path = entry.path();
-                match fs::metadata(&path) {
+                // Months of files are many: only links are asked where they lead.
+                let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+                match if link { fs::metadata(&path) } else { entry.metadata() } {
                     Ok(metadata) if metadata.is_dir() => folders.push(path),
                     Ok(metadata) if metadata.is_file() => {
-                        if !self.add_file(&path)? {
+                        let real = if link { fs::canonicalize(&path) } else { Ok(real.join(&name)) };
+                        let real = real.map_err(|error| unreadable(&path, &error))?;
+                        if !self.add_file(&path, real, metadata.len()) {
                             self.skipped += 1;
                         }
                     }
@@ -90,25 +102,24 @@ impl<'a> Found<'a> {
     }
 
     /// False for a file that is no part.
-    fn add_file(&mut self, path: &Path) -> Result<bool, Fault> {
+    fn add_file(&mut self, path: &Path, real: PathBuf, bytes: u64) -> bool {
         let named = path.file_name().and_then(|name| recognise(name.to_str()?));
         let (name, stream, scope) = match named {
             Some(named) => named,
             None => match kept::look(path, self.account) {
-                Kept::Other => return Ok(false),
-                Kept::Note => return Ok(true),
+                Kept::Other => return false,
+                Kept::Note => return true,
                 Kept::Part(name, stream, scope) => (name, stream, scope),
                 Kept::Unusable(fault) => {
                     self.faults.push((None, fault));
-                    return Ok(true);
+                    return true;
                 }
             },
         };
-        let real = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
         let claimed = self.files.entry((stream, name));
         let candidate = claimed.or_insert_with(|| Candidate { scope, paths: BTreeMap::new() });
-        candidate.paths.entry(real).or_insert_with(|| path.to_owned());
-        Ok(true)
+        candidate.paths.entry(real).or_insert_with(|| Claim { path: path.to_owned(), bytes });
+        true
     }
 }
 

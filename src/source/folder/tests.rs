@@ -1,4 +1,6 @@
 use super::found::recognise;
+use std::fs;
+
 use super::*;
 use crate::model::{Scope, Window};
 
@@ -69,7 +71,9 @@ async fn folders_are_walked() {
         .unwrap();
     assert_eq!(within.parts.len(), 1);
     let payload = folder.fetch(&surveys.parts[0]).await.unwrap();
-    assert!(matches!(payload, Payload::Memory(bytes) if bytes == "three"));
+    assert!(matches!(&payload, Payload::File(_, 5)));
+    assert!(matches!(payload.loaded(4).unwrap(), Payload::File(_, 5)));
+    assert!(matches!(payload.loaded(5).unwrap(), Payload::Memory(bytes) if bytes == "three"));
 }
 
 #[tokio::test]
@@ -109,14 +113,12 @@ async fn paths_given_by_hand_must_be_parts() {
 }
 
 #[tokio::test]
-async fn large_files_stay_on_disk() {
+async fn a_file_that_is_gone_is_a_fault_of_its_own() {
     let top = tempfile::tempdir().unwrap();
-    let path = put(top.path(), SURVEY, &"x".repeat(MAX_MEMORY_BYTES as usize + 1));
+    let path = put(top.path(), SURVEY, "four");
     let folder = Folder::open(account(), std::slice::from_ref(&path)).unwrap();
     let parts = list(&folder, Stream::Survey).await.parts;
-    assert!(
-        matches!(folder.fetch(&parts[0]).await.unwrap(), Payload::File(_, len) if len == MAX_MEMORY_BYTES + 1)
-    );
+    assert_eq!(parts[0].bytes, Some(4));
     fs::remove_file(path).unwrap();
     assert_eq!(folder.fetch(&parts[0]).await.err().unwrap().kind, FaultKind::Unavailable);
 }
