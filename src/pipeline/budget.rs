@@ -27,7 +27,7 @@ struct Shared {
 
 /// Held for as long as a part is in flight.
 pub struct Share {
-    shared: Arc<Shared>,
+    budget: Budget,
     bytes: u64,
 }
 
@@ -50,7 +50,7 @@ impl Budget {
             let released = self.shared.released.notified();
             let free = self.shared.bytes.load(Ordering::Acquire) < self.max_bytes;
             if free && self.take_part() {
-                return Share { shared: self.shared.clone(), bytes: 0 };
+                return Share { budget: self.clone(), bytes: 0 };
             }
             released.await;
         }
@@ -66,15 +66,19 @@ impl Share {
     /// Counts the bytes of memory that the part turned out to hold.
     pub fn charge(&mut self, bytes: u64) {
         self.bytes += bytes;
-        self.shared.bytes.fetch_add(bytes, Ordering::AcqRel);
+        self.budget.shared.bytes.fetch_add(bytes, Ordering::AcqRel);
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.shared.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
-        self.shared.parts.fetch_sub(1, Ordering::AcqRel);
-        self.shared.released.notify_waiters();
+        let Budget { shared, max_bytes, max_parts } = &self.budget;
+        let bytes = shared.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        let parts = shared.parts.fetch_sub(1, Ordering::AcqRel);
+        // Small parts come and go by thousands: whoever fetches them is not woken for each, but for half of them.
+        if bytes >= *max_bytes || parts - 1 <= max_parts / 2 {
+            shared.released.notify_waiters();
+        }
     }
 }
 
@@ -93,6 +97,22 @@ mod tests {
         tokio::pin!(waiting);
         assert!(tokio::time::timeout(Duration::from_millis(20), &mut waiting).await.is_err());
         drop(first);
+        assert!(tokio::time::timeout(Duration::from_secs(5), waiting).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn many_small_parts_are_let_in_by_halves() {
+        let budget = Budget::new(100, 4);
+        let mut inside = Vec::new();
+        for _ in 0..4 {
+            inside.push(budget.enter().await);
+        }
+        let waiting = budget.enter();
+        tokio::pin!(waiting);
+        for _ in 0..2 {
+            assert!(tokio::time::timeout(Duration::from_millis(20), &mut waiting).await.is_err());
+            drop(inside.pop());
+        }
         assert!(tokio::time::timeout(Duration::from_secs(5), waiting).await.is_ok());
     }
 
