@@ -13,6 +13,7 @@ use arrow::datatypes::{DataType, Field, Int32Type, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Encoding, ZstdLevel};
+use parquet::bloom_filter::Sbbf;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -68,6 +69,10 @@ pub(super) const PAGE_ROWS: usize = 65_536;
 
 /// Mean of rows below which arrays of a row group are put together.
 const SMALL_ARRAY_ROWS: usize = 1024;
+
+/// What a bloom filter takes in a file: blocks of 256 bits (Parquet's format), and about so much before them.
+const FILTER_BLOCK_BYTES: usize = 32;
+const FILTER_HEADER_BYTES: usize = 32;
 
 pub(super) type Writer = SerializedFileWriter<Vec<u8>>;
 
@@ -238,9 +243,13 @@ fn few(arrays: Vec<&ArrayRef>) -> Result<Vec<ArrayRef>, ParquetError> {
 
 /// Adds an encoded row group to its object.
 pub(super) fn append_row_group(writer: &mut Writer, chunks: Vec<Chunk>) -> Result<(), Fault> {
-    let bytes: u64 = chunks.iter().map(|chunk| chunk.close.bytes_written).sum();
+    let filter_bytes = |filter: &Sbbf| filter.num_blocks() * FILTER_BLOCK_BYTES + FILTER_HEADER_BYTES;
+    let bytes = chunks.iter().map(|Chunk { close, .. }| {
+        // Filters come behind the columns of their row group.
+        close.bytes_written as usize + close.bloom_filter.as_ref().map_or(0, filter_bytes)
+    });
     // Grown by doubling, it would be copied several times.
-    writer.inner_mut().reserve(usize::try_from(bytes).unwrap_or_default());
+    writer.inner_mut().reserve(bytes.sum());
     let append = || -> Result<(), ParquetError> {
         let mut group = writer.next_row_group()?;
         for chunk in chunks {

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -25,6 +25,7 @@ use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome, fail_point};
 use crate::model::{
     AccountId, Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage,
 };
+use crate::records::Buffers;
 
 /// How often a batch is done anew because others committed first.
 pub(super) const MAX_RACES: u32 = 20;
@@ -65,6 +66,21 @@ pub(super) struct Ready<'r, 'l> {
     failed: HashSet<String>,
 }
 
+/// What the batches of a run share while they overlap.
+#[derive(Clone)]
+pub(super) struct Shared {
+    /// Of the parts in flight.
+    budget: Budget,
+    /// For the texts of chunks.
+    buffers: Arc<Buffers>,
+}
+
+impl Shared {
+    pub fn of(run: &Run<'_>) -> Shared {
+        Shared { budget: Budget::of(&run.options.work), buffers: Arc::default() }
+    }
+}
+
 pub(super) struct Try<'r, 'l> {
     run: &'r Run<'l>,
     batch: &'r Batch,
@@ -95,21 +111,20 @@ struct Received {
 }
 
 impl<'r, 'l> Try<'r, 'l> {
-    /// `budget`: of parts in flight, shared by batches that overlap.
     pub fn new(
         run: &'r Run<'l>,
         batch: &'r Batch,
         attempt: Attempt,
         redo: Option<&'r Redo>,
-        budget: Budget,
+        shared: Shared,
     ) -> Self {
         Try {
             run,
             batch,
             attempt,
             redo,
-            budget,
-            spare: Spare::default(),
+            budget: shared.budget,
+            spare: Spare::new(shared.buffers),
             gathered: Gathered::default(),
             done: Mutex::default(),
         }
@@ -285,7 +300,7 @@ impl<'r, 'l> Try<'r, 'l> {
             keys: self.run.keys,
             limits: &options.limits,
             stop: self.run.stop,
-            chunks_ahead: options.work.threads * 2,
+            chunks_ahead: options.work.threads + 1,
             salvage: options.salvage,
             spare: &self.spare,
             sizes,

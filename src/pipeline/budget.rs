@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use crate::model::WorkOptions;
 
 /// Memory for each part in flight, where more than two per thread are: what it has at most while it is worked on.
-const BYTES_PER_PART: u64 = 32 << 20;
+const BYTES_PER_PART: u64 = 64 << 20;
 
 /// Counts bytes and parts in flight; whoever fetches waits while there are too many.
 #[derive(Clone)]

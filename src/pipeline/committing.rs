@@ -15,8 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
 use super::Run;
-use super::batch::{MAX_RACES, Ready, Tried, Try, too_many_races};
-use super::budget::Budget;
+use super::batch::{MAX_RACES, Ready, Shared, Tried, Try, too_many_races};
 use super::staging::internal;
 use crate::model::{Batch, Fault, Part, Stream, UtcDay};
 
@@ -31,8 +30,7 @@ pub(super) struct Line<'r, 'l> {
     run: &'r Run<'l>,
     jobs: VecDeque<Job<'r>>,
     numbers: Numbers,
-    /// Of the parts in flight of all batches.
-    budget: Budget,
+    shared: Shared,
 }
 
 /// Parts of a batch that are to be archived.
@@ -75,7 +73,7 @@ impl<'r, 'l> Line<'r, 'l> {
             races: 0,
         };
         let jobs = batches.iter().map(job).collect();
-        Line { run, jobs, numbers, budget: Budget::of(&run.options.work) }
+        Line { run, jobs, numbers, shared: Shared::of(run) }
     }
 
     /// Archives all of them.
@@ -134,7 +132,7 @@ impl<'r, 'l> Line<'r, 'l> {
         'r: 's,
         'l: 's,
     {
-        let (run, batch, budget) = (self.run, job.batch, self.budget.clone());
+        let (run, batch, shared) = (self.run, job.batch, self.shared.clone());
         let number = self.numbers.get(&job.day()).copied().unwrap_or(1);
         let parts = job.parts.clone();
         let work = move || {
@@ -143,7 +141,7 @@ impl<'r, 'l> Line<'r, 'l> {
             let pass_on = |taken| {
                 let _ = pass_on.send(taken);
             };
-            let ready = Try::new(run, batch, attempt, None, budget).read(&parts, &pass_on)?;
+            let ready = Try::new(run, batch, attempt, None, shared).read(&parts, &pass_on)?;
             ready.map_or(Ok(Tried::Nothing), Ready::commit)
         };
         beside(scope, work)

@@ -10,8 +10,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Run;
-use super::batch::{MAX_RACES, Tried, Try, label, too_many_races};
-use super::budget::Budget;
+use super::batch::{MAX_RACES, Shared, Tried, Try, label, too_many_races};
 use crate::lake::{Committed, PartEntry};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Scope, Stage};
 
@@ -120,7 +119,7 @@ pub(super) fn run_redo(run: &Run<'_>, redo: &Redo, mut number: u32) -> Result<u3
     for _ in 0..MAX_RACES {
         run.stop.check()?;
         let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
-        let attempted = Try::new(run, batch, attempt, Some(redo), Budget::of(&run.options.work));
+        let attempted = Try::new(run, batch, attempt, Some(redo), Shared::of(run));
         let Some(ready) = attempted.read(&batch.parts, &|_| {})? else {
             let message = format!(
                 "{}: {} left as archived before: not every part could be read again",

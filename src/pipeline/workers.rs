@@ -40,7 +40,7 @@ pub struct Tools<'a> {
     pub keys: &'a Keyring,
     pub limits: &'a DecodeLimits,
     pub stop: &'a Stop,
-    /// Chunks of one part that may wait for a thread.
+    /// Chunks of one part that may wait for a thread. More would lie in memory while all threads are busy.
     pub chunks_ahead: usize,
     /// Take what can be read of a damaged part.
     pub salvage: bool,
@@ -78,7 +78,7 @@ impl Sizes {
 }
 
 /// Memory that parts of one batch hand on to each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Spare {
     /// For the texts of chunks.
     buffers: Arc<Buffers>,
@@ -90,6 +90,10 @@ pub struct Spare {
 const SPARE_READERS: usize = 2;
 
 impl Spare {
+    pub fn new(buffers: Arc<Buffers>) -> Spare {
+        Spare { buffers, readers: Mutex::default() }
+    }
+
     /// Takes back empty readers.
     pub fn give(&self, readers: Vec<Reader>) {
         let mut spare = lock(&self.readers);
@@ -201,6 +205,7 @@ struct Work<'a> {
     readers: Mutex<Vec<Reader>>,
     findings: Mutex<Totals>,
     failed: Mutex<Option<Fault>>,
+    /// Chunks that nobody has begun to read.
     waiting: AtomicUsize,
 }
 
@@ -221,9 +226,12 @@ impl Work<'_> {
                     break;
                 }
                 // The first chunk is read here: a small part has no other, and is spared the hand-over.
-                let ahead = self.waiting.fetch_add(1, Ordering::AcqRel);
-                if chunk.first_record > 0 && ahead < self.tools.chunks_ahead {
-                    scope.spawn(move |_| self.read_chunk(chunk));
+                if chunk.first_record > 0 && self.waiting.load(Ordering::Acquire) < self.tools.chunks_ahead {
+                    self.waiting.fetch_add(1, Ordering::AcqRel);
+                    scope.spawn(move |_| {
+                        self.waiting.fetch_sub(1, Ordering::AcqRel);
+                        self.read_chunk(chunk);
+                    });
                 } else {
                     self.read_chunk(chunk);
                 }
@@ -236,7 +244,6 @@ impl Work<'_> {
     fn read_chunk(&self, chunk: Chunk) {
         let read = self.try_chunk(&chunk);
         self.tools.spare.buffers.give(chunk.text);
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
         if let Err(fault) = read {
             lock(&self.failed).get_or_insert(fault);
         }
