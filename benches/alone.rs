@@ -107,11 +107,12 @@ struct Alone<'c> {
 
 impl<'c> Alone<'c> {
     fn new(config: &'c ConvertConfig, keys: &'c Keyring, place: &Path) -> Alone<'c> {
+        let sizes = Sizes::of(config.work.memory_bytes);
         Alone {
             config,
-            sizes: Sizes::of(config.work.memory_bytes),
+            sizes,
             keys,
-            buffers: Arc::default(),
+            buffers: Arc::new(Buffers::up_to(sizes.buffers)),
             buffer: vec![0; 1 << 20],
             object: place.join("object.parquet"),
             spent: BTreeMap::new(),

@@ -77,7 +77,9 @@ pub(super) struct Shared {
 
 impl Shared {
     pub fn of(run: &Run<'_>) -> Shared {
-        Shared { budget: Budget::of(&run.options.work), buffers: Arc::default() }
+        let work = &run.options.work;
+        let buffers = Buffers::up_to(Sizes::of(work.memory_bytes).buffers);
+        Shared { budget: Budget::of(work), buffers: Arc::new(buffers) }
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) const CHUNK_BYTES: usize = 1 << 20;
 pub(super) const READER_BYTES: usize = 8 << 20;
 /// Bytes of a table's rows of one day that are gathered from several parts.
 const GATHERED_BYTES: usize = 1 << 20;
+/// Bytes of buffers that are kept: eight chunks or more.
+const BUFFER_BYTES: usize = 24 << 20;
 const SALVAGE_STEP_BYTES: usize = 1024;
 /// Bytes of rejected text at which it is handed on.
 const REJECT_BYTES: usize = 4 << 20;
@@ -59,6 +61,8 @@ pub struct Sizes {
     pub gathered: usize,
     /// Rows that wait for their part to be whole.
     pub waiting: usize,
+    /// Buffers for texts that wait for their next use.
+    pub buffers: usize,
 }
 
 impl Sizes {
@@ -73,6 +77,7 @@ impl Sizes {
             rows: share(shared, 48, READER_BYTES),
             gathered: share(memory_bytes, 512, GATHERED_BYTES),
             waiting: share(shared, 14, usize::MAX),
+            buffers: share(memory_bytes, 32, BUFFER_BYTES),
         }
     }
 }

@@ -5,27 +5,39 @@ use std::io::{self, Read};
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
-/// Buffers at most that wait.
-const MOST: usize = 4;
 /// Larger ones (of unusually large records) are given up.
 const MOST_BYTES: usize = 4 << 20;
 
 /// Buffers that nobody uses just now.
 #[derive(Debug, Default)]
-pub struct Buffers(Mutex<Vec<Filling>>);
+pub struct Buffers {
+    /// Bytes at most that wait.
+    max_bytes: usize,
+    waiting: Mutex<Vec<Filling>>,
+}
 
 impl Buffers {
+    /// None yet; `max_bytes` may wait.
+    pub fn up_to(max_bytes: usize) -> Buffers {
+        Buffers { max_bytes, waiting: Mutex::default() }
+    }
+
     /// An empty buffer.
     pub fn take(&self) -> Filling {
-        let filling = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let filling = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
         Filling { filled: 0, ..filling.unwrap_or_default() }
     }
 
     /// Takes a buffer back.
     pub fn give(&self, buffer: Filling) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() < MOST && buffer.room.capacity() <= MOST_BYTES {
-            all.push(buffer);
+        if buffer.room.is_empty() {
+            // It would be taken in place of a real one.
+            return;
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes: usize = waiting.iter().map(|buffer| buffer.room.len()).sum();
+        if bytes + buffer.room.len() <= self.max_bytes && buffer.room.capacity() <= MOST_BYTES {
+            waiting.push(buffer);
         }
     }
 }
@@ -115,13 +127,21 @@ mod tests {
 
     #[test]
     fn a_buffer_comes_again_unless_it_is_huge() {
-        let buffers = Buffers::default();
+        let buffers = Buffers::up_to(10);
         let mut text = buffers.take();
         text.append(b"before");
         buffers.give(text);
+        // What never held anything is not taken in its place.
+        buffers.give(Filling::default());
+        let mut other = Filling::default();
+        other.append(b"12345");
+        buffers.give(other);
         let again = buffers.take();
-        assert!(again.room.capacity() >= 6 && again.is_empty());
-        buffers.give(Filling { room: Vec::with_capacity(MOST_BYTES + 1), filled: 0 });
+        assert!(again.room.len() == 6 && again.is_empty());
+        assert_eq!(buffers.take().room.capacity(), 0, "two would be more than ten bytes");
+        let mut huge = Vec::with_capacity(MOST_BYTES + 1);
+        huge.push(0);
+        buffers.give(Filling { room: huge, filled: 0 });
         assert_eq!(buffers.take().room.capacity(), 0);
     }
 
