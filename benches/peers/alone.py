@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from compare import arguments, make_data, measure
+from compare import arguments, clear, make_data, measure
 
 ROOT = Path(__file__).resolve().parents[2]
 # The stages that a record passes; the others are bytes in and out.
@@ -61,7 +61,7 @@ def main():
     main_sum = sum(least[name] for name in MAIN)
     print(f"| all | {total:.2f} | |")
     print(f"| `convert`, 1 thread | {cpu:.2f} | {cpu / total:.2f} times; {cpu / main_sum:.2f} times the first {len(MAIN)} |")
-    shutil.rmtree(out, ignore_errors=True)
+    clear(out)
     if not args.keep:
         shutil.rmtree(folder)
 

@@ -8,7 +8,9 @@ The data is the generator's: all four types, two parts per hour or more, wrapped
 (`--documented`), so that the peers can read it with one set of types. On one day they are few large files, on
 thirty many small ones. (DuckDB 1.5.5 cannot read some sound gzip files: "Malformed JSON … unexpected end of data".
 Then another `--seed` helps.) Each round runs every peer once, so that a slow minute of the machine hits all alike.
-Medians and ratios are printed; ratios count.
+Medians and ratios are printed; ratios count. What is written stays until the end, and is on the disk before the next
+run begins: ext4 without a journal looks at each inode that was freed within minutes before it makes a new file (a second
+of CPU for a thousand files), and nobody should pay for what another one left to be written.
 """
 
 import argparse
@@ -26,8 +28,11 @@ PROGRAM = HERE.parents[1] / "target" / "release" / "lp-archive"
 
 
 def measure(command, out):
-    """CPU seconds, wall seconds, peak MiB and output MB of a command."""
-    shutil.rmtree(out, ignore_errors=True)
+    """CPU seconds, wall seconds, peak MiB and output MB of a command that writes to `out`. What was there moves aside."""
+    if Path(out).exists():
+        aside(out).mkdir(exist_ok=True)
+        Path(out).rename(aside(out) / str(len(os.listdir(aside(out)))))
+    os.sync()
     started = time.monotonic()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     errors = child.stderr.read()
@@ -37,6 +42,17 @@ def measure(command, out):
         sys.exit(f"{' '.join(map(str, command))} failed: {errors.decode()[-2000:]}")
     size = sum(path.stat().st_size for path in Path(out).rglob("*.parquet"))
     return used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, size / 1e6
+
+
+def aside(out):
+    """Where earlier runs' output is kept."""
+    return Path(out).with_name("earlier")
+
+
+def clear(out):
+    """Removes what all runs wrote."""
+    for folder in (out, aside(out)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_data(program, data, size, seed, days):
@@ -80,7 +96,7 @@ def main():
             if "Python" in name and turn >= args.loop_times:
                 continue
             runs[name].append(measure(command, out))
-    medians = {name: [statistics.median(figures) for figures in zip(*all)] for name, all in runs.items()}
+    medians = {name: [statistics.median(figures) for figures in zip(*all)] for name, all in runs.items() if all}
     base = medians["lp-archive"]
     print("| | CPU s | ratio | wall s | ratio | peak MiB | Parquet MB |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
@@ -88,6 +104,7 @@ def main():
         print(
             f"| {name} | {cpu:.1f} | {cpu / base[0]:.2f} | {wall:.1f} | {wall / base[1]:.2f} | {peak:.0f} | {size:.0f} |"
         )
+    clear(out)
     if not args.keep:
         shutil.rmtree(folder)
 

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from compare import arguments, make_data, measure
+from compare import arguments, clear, make_data, measure
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY_PAIR = ROOT / "src" / "demo" / "demo-key.asc"
@@ -93,7 +93,8 @@ def main():
     print(f"| `gpg -d` | {min(gpgs):.2f} |")
     print(f"| `convert` of what it decrypted | {min(converts):.2f} |")
     print(f"| ours over both together | {min(ours) / theirs:.2f} |")
-    for made in [out, plain, home.parent]:
+    clear(out)
+    for made in [plain, home.parent]:
         shutil.rmtree(made, ignore_errors=True)
     if not args.keep:
         shutil.rmtree(folder)

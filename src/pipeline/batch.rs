@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt;
@@ -73,13 +74,30 @@ pub(super) struct Shared {
     budget: Budget,
     /// For the texts of chunks.
     buffers: Arc<Buffers>,
+    at_hand: Arc<AtomicUsize>,
+}
+
+/// A part that was fetched and is not done; counts itself.
+struct AtHand(Arc<AtomicUsize>);
+
+impl AtHand {
+    fn new(count: &Arc<AtomicUsize>) -> AtHand {
+        count.fetch_add(1, Ordering::Relaxed);
+        AtHand(count.clone())
+    }
+}
+
+impl Drop for AtHand {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Shared {
     pub fn of(run: &Run<'_>) -> Shared {
         let work = &run.options.work;
         let buffers = Buffers::up_to(Sizes::of(work.memory_bytes).buffers);
-        Shared { budget: Budget::of(work), buffers: Arc::new(buffers) }
+        Shared { budget: Budget::of(work), buffers: Arc::new(buffers), at_hand: Arc::default() }
     }
 }
 
@@ -90,6 +108,7 @@ pub(super) struct Try<'r, 'l> {
     /// What the batch is to replace; then all of its parts are archived or none.
     redo: Option<&'r Redo>,
     budget: Budget,
+    at_hand: Arc<AtomicUsize>,
     spare: Spare,
     gathered: Gathered,
     done: Mutex<Done>,
@@ -110,6 +129,7 @@ struct Received {
     payload: Payload,
     /// Given back when the part is done.
     _share: Share,
+    _at_hand: AtHand,
 }
 
 impl<'r, 'l> Try<'r, 'l> {
@@ -126,6 +146,7 @@ impl<'r, 'l> Try<'r, 'l> {
             attempt,
             redo,
             budget: shared.budget,
+            at_hand: shared.at_hand,
             spare: Spare::new(shared.buffers),
             gathered: Gathered::default(),
             done: Mutex::default(),
@@ -236,7 +257,8 @@ impl<'r, 'l> Try<'r, 'l> {
                     let mut share = self.budget.enter().await;
                     let fetched = source.fetch(part).await.map(|payload| {
                         share.charge(payload.resident_bytes());
-                        Received { part: part.clone(), payload, _share: share }
+                        let _at_hand = AtHand::new(&self.at_hand);
+                        Received { part: part.clone(), payload, _share: share, _at_hand }
                     });
                     fetched.map_err(|fault| (part.clone(), fault))
                 });
@@ -302,7 +324,8 @@ impl<'r, 'l> Try<'r, 'l> {
             keys: self.run.keys,
             limits: &options.limits,
             stop: self.run.stop,
-            chunks_ahead: options.work.threads + 1,
+            threads: options.work.threads,
+            parts_at_hand: &self.at_hand,
             salvage: options.salvage,
             spare: &self.spare,
             sizes,

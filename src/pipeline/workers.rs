@@ -42,8 +42,9 @@ pub struct Tools<'a> {
     pub keys: &'a Keyring,
     pub limits: &'a DecodeLimits,
     pub stop: &'a Stop,
-    /// Chunks of one part that may wait for a thread. More would lie in memory while all threads are busy.
-    pub chunks_ahead: usize,
+    pub threads: usize,
+    /// Parts that were fetched and are not done.
+    pub parts_at_hand: &'a AtomicUsize,
     /// Take what can be read of a damaged part.
     pub salvage: bool,
     pub spare: &'a Spare,
@@ -230,8 +231,7 @@ impl Work<'_> {
                 if lock(&self.failed).is_some() {
                     break;
                 }
-                // The first chunk is read here: a small part has no other, and is spared the hand-over.
-                if chunk.first_record > 0 && self.waiting.load(Ordering::Acquire) < self.tools.chunks_ahead {
+                if self.may_share(&chunk) {
                     self.waiting.fetch_add(1, Ordering::AcqRel);
                     scope.spawn(move |_| {
                         self.waiting.fetch_sub(1, Ordering::AcqRel);
@@ -244,6 +244,16 @@ impl Work<'_> {
             Ok(())
         })?;
         lock(&self.failed).take().map_or(Ok(()), Err)
+    }
+
+    /// Whether another thread is to read the chunk. Not the first one: a small part has no other. Nor where every thread
+    /// has a part of its own: texts and rows would go from one to the other and back. More than a few would lie inflated
+    /// in memory until somebody comes for them.
+    fn may_share(&self, chunk: &Chunk) -> bool {
+        let Tools { threads, parts_at_hand, .. } = self.tools;
+        chunk.first_record > 0
+            && parts_at_hand.load(Ordering::Relaxed) < threads
+            && self.waiting.load(Ordering::Acquire) <= threads
     }
 
     fn read_chunk(&self, chunk: Chunk) {
