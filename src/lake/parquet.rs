@@ -434,6 +434,19 @@ mod tests {
         assert!(batch_bytes(&whole.slice(10, 10)) < 2000);
     }
 
+    #[test]
+    fn a_row_group_with_its_filters_is_written_into_the_room_made_for_it() {
+        let ids: ArrayRef = Arc::new(StringArray::from_iter_values((0..50_000).map(|n| format!("{n:08x}"))));
+        let batch = RecordBatch::try_from_iter([("t", ids)]).unwrap();
+        let hints = vec![("t".to_owned(), ColumnHint::Bloom)];
+        let shape = TableShape { schema: batch.schema(), hints, ..shape() };
+        let (mut writer, encoder) = open_writer(&shape, &LakeOptions::default(), vec![]).unwrap();
+        append_row_group(&mut writer, encoder.encode(&[batch]).unwrap()).unwrap();
+        // What was not reserved would have doubled it.
+        let (written, room) = (writer.inner().len(), writer.inner().capacity());
+        assert!(written > 100_000 && room < written * 5 / 4, "{written} of {room}");
+    }
+
     /// What `parquet` itself says of texts is what we say.
     #[test]
     fn text_statistics_are_those_of_parquet() {

@@ -29,6 +29,8 @@ pub(super) const READER_BYTES: usize = 8 << 20;
 const GATHERED_BYTES: usize = 1 << 20;
 /// Bytes of buffers that are kept: eight chunks or more.
 const BUFFER_BYTES: usize = 24 << 20;
+/// Chunks per thread that may wait: enough for the time in which the thread that decodes is kept by a large column.
+const CHUNKS_AHEAD: usize = 4;
 const SALVAGE_STEP_BYTES: usize = 1024;
 /// Bytes of rejected text at which it is handed on.
 const REJECT_BYTES: usize = 4 << 20;
@@ -253,7 +255,7 @@ impl Work<'_> {
         let Tools { threads, parts_at_hand, .. } = self.tools;
         chunk.first_record > 0
             && parts_at_hand.load(Ordering::Relaxed) < threads
-            && self.waiting.load(Ordering::Acquire) <= threads
+            && self.waiting.load(Ordering::Acquire) < CHUNKS_AHEAD * threads
     }
 
     fn read_chunk(&self, chunk: Chunk) {
