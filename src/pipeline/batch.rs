@@ -9,15 +9,15 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use super::budget::{Budget, Share};
+use super::budget::Share;
 use super::gathered::Gathered;
 use super::redo::Redo;
+use super::shared::{AtHand, Shared};
 use super::staging::Staging;
 use super::workers::{PartResult, Sizes, Spare, Tools, read_part};
 use super::{Run, now_ms};
@@ -26,7 +26,6 @@ use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome, fail_point};
 use crate::model::{
     AccountId, Batch, Event, Fault, FaultKind, Part, Payload, RawPolicy, Remedy, RunTotals, Stage,
 };
-use crate::records::Buffers;
 
 /// How often a batch is done anew because others committed first.
 pub(super) const MAX_RACES: u32 = 20;
@@ -67,48 +66,13 @@ pub(super) struct Ready<'r, 'l> {
     failed: HashSet<String>,
 }
 
-/// What the batches of a run share while they overlap.
-#[derive(Clone)]
-pub(super) struct Shared {
-    /// Of the parts in flight.
-    budget: Budget,
-    /// For the texts of chunks.
-    buffers: Arc<Buffers>,
-    at_hand: Arc<AtomicUsize>,
-}
-
-/// A part that was fetched and is not done; counts itself.
-struct AtHand(Arc<AtomicUsize>);
-
-impl AtHand {
-    fn new(count: &Arc<AtomicUsize>) -> AtHand {
-        count.fetch_add(1, Ordering::Relaxed);
-        AtHand(count.clone())
-    }
-}
-
-impl Drop for AtHand {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Shared {
-    pub fn of(run: &Run<'_>) -> Shared {
-        let work = &run.options.work;
-        let buffers = Buffers::up_to(Sizes::of(work.memory_bytes).buffers);
-        Shared { budget: Budget::of(work), buffers: Arc::new(buffers), at_hand: Arc::default() }
-    }
-}
-
 pub(super) struct Try<'r, 'l> {
     run: &'r Run<'l>,
     batch: &'r Batch,
     attempt: Attempt,
     /// What the batch is to replace; then all of its parts are archived or none.
     redo: Option<&'r Redo>,
-    budget: Budget,
-    at_hand: Arc<AtomicUsize>,
+    common: Shared,
     spare: Spare,
     gathered: Gathered,
     done: Mutex<Done>,
@@ -138,16 +102,15 @@ impl<'r, 'l> Try<'r, 'l> {
         batch: &'r Batch,
         attempt: Attempt,
         redo: Option<&'r Redo>,
-        shared: Shared,
+        common: Shared,
     ) -> Self {
         Try {
             run,
             batch,
             attempt,
             redo,
-            budget: shared.budget,
-            at_hand: shared.at_hand,
-            spare: Spare::new(shared.buffers),
+            spare: Spare::new(common.buffers.clone()),
+            common,
             gathered: Gathered::default(),
             done: Mutex::default(),
         }
@@ -254,10 +217,10 @@ impl<'r, 'l> Try<'r, 'l> {
                 let Some(part) = parts.next() else { break };
                 *taken += 1;
                 running.push(async move {
-                    let mut share = self.budget.enter().await;
+                    let mut share = self.common.budget.enter().await;
                     let fetched = source.fetch(part).await.map(|payload| {
                         share.charge(payload.resident_bytes());
-                        let _at_hand = AtHand::new(&self.at_hand);
+                        let _at_hand = AtHand::new(&self.common.at_hand);
                         Received { part: part.clone(), payload, _share: share, _at_hand }
                     });
                     fetched.map_err(|fault| (part.clone(), fault))
@@ -325,7 +288,7 @@ impl<'r, 'l> Try<'r, 'l> {
             limits: &options.limits,
             stop: self.run.stop,
             threads: options.work.threads,
-            parts_at_hand: &self.at_hand,
+            parts_at_hand: &self.common.at_hand,
             salvage: options.salvage,
             spare: &self.spare,
             sizes,

@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
 use super::Run;
-use super::batch::{MAX_RACES, Ready, Shared, Tried, Try, too_many_races};
+use super::batch::{MAX_RACES, Ready, Tried, Try, too_many_races};
+use super::shared::Shared;
 use super::staging::internal;
 use crate::model::{Batch, Fault, Part, Stream, UtcDay};
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! recover what died runs left -> list each stream -> read the ledger -> plan: what it lacks, oldest first
-//!    -> for each batch: fetch | decode -> frame -> rows -> objects | ledger entry     (batch, workers, gathered, committing)
+//!    -> for each batch: fetch | decode -> frame -> rows -> objects | ledger entry     (committing, batch, workers, gathered)
 //!    -> record of the run, so that coverage can be proven
 //! ```
 //! Data travels one way. tokio ends at the network's edge; the work is done by rayon on bytes in memory;
@@ -21,6 +21,7 @@ mod parse;
 mod plan;
 mod record;
 mod redo;
+mod shared;
 mod staging;
 mod status;
 mod stop;

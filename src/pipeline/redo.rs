@@ -10,7 +10,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Run;
-use super::batch::{MAX_RACES, Shared, Tried, Try, label, too_many_races};
+use super::batch::{MAX_RACES, Tried, Try, label, too_many_races};
+use super::shared::Shared;
 use crate::lake::{Committed, PartEntry};
 use crate::model::{Batch, Event, Fault, FaultKind, Part, Scope, Stage};
 
