@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use futures::StreamExt;
@@ -17,7 +18,7 @@ use futures::stream::FuturesUnordered;
 use super::budget::Share;
 use super::gathered::Gathered;
 use super::redo::Redo;
-use super::shared::{AtHand, Shared};
+use super::shared::{Counted, Shared};
 use super::staging::Staging;
 use super::workers::{PartResult, Sizes, Spare, Tools, read_part};
 use super::{Run, now_ms};
@@ -75,6 +76,7 @@ pub(super) struct Try<'r, 'l> {
     common: Shared,
     spare: Spare,
     gathered: Gathered,
+    gathering: Counted,
     done: Mutex<Done>,
 }
 
@@ -93,7 +95,7 @@ struct Received {
     payload: Payload,
     /// Given back when the part is done.
     _share: Share,
-    _at_hand: AtHand,
+    _at_hand: Counted,
 }
 
 impl<'r, 'l> Try<'r, 'l> {
@@ -110,6 +112,7 @@ impl<'r, 'l> Try<'r, 'l> {
             attempt,
             redo,
             spare: Spare::new(common.buffers.clone()),
+            gathering: Counted::new(&common.gathering),
             common,
             gathered: Gathered::default(),
             done: Mutex::default(),
@@ -149,10 +152,11 @@ impl<'r, 'l> Try<'r, 'l> {
     ) -> Result<Option<Ready<'r, 'l>>, Fault> {
         let shared = self.attempt.object_set();
         let taken = self.receive(parts, &shared, pass_on);
-        let Try { run, batch, attempt, redo, gathered, done, .. } = self;
+        let Try { run, batch, attempt, redo, gathered, gathering, done, .. } = self;
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         let ended = done.fatal.map_or_else(|| run.stop.check(), Err);
         let ended = ended.and_then(|()| gathered.finish(&shared));
+        drop(gathering);
         let ended = ended.and_then(|()| attempt.make_room(&|| pass_on(taken)));
         done.sets.push(shared);
         if let Err(fault) = ended {
@@ -186,12 +190,13 @@ impl<'r, 'l> Try<'r, 'l> {
         rayon::in_place_scope(|scope| {
             let mut taken = 0;
             let fetched = self.fetch(parts, &mut taken, |fetched| match fetched {
-                Ok(received) => scope.spawn(move |_| self.one(&received, shared)),
+                Ok(received) => scope.spawn(move |_| self.one(received, shared)),
                 Err((part, fault)) => self.fail(&part, None, fault),
             });
             // Here, not on a thread of the runtime: each part would wake one more.
             let stopped = self.run.runtime.block_on(self.run.stop.or(fetched)).is_err();
-            if !stopped && !self.is_fatal() && self.attempt.has_room() {
+            let alone = self.common.gathering.load(Ordering::Relaxed) == 1;
+            if !stopped && !self.is_fatal() && alone && self.attempt.has_room() {
                 // The last parts leave threads idle.
                 pass_on(taken);
             }
@@ -219,8 +224,9 @@ impl<'r, 'l> Try<'r, 'l> {
                 running.push(async move {
                     let mut share = self.common.budget.enter().await;
                     let fetched = source.fetch(part).await.map(|payload| {
-                        share.charge(payload.resident_bytes());
-                        let _at_hand = AtHand::new(&self.common.at_hand);
+                        let on_disk = payload.len() > LOADED_BYTES;
+                        share.charge(if on_disk { payload.resident_bytes() } else { payload.len() });
+                        let _at_hand = Counted::new(&self.common.at_hand);
                         Received { part: part.clone(), payload, _share: share, _at_hand }
                     });
                     fetched.map_err(|fault| (part.clone(), fault))
@@ -234,19 +240,25 @@ impl<'r, 'l> Try<'r, 'l> {
         }
     }
 
-    fn one(&self, received: &Received, shared: &ObjectSet) {
+    fn one(&self, received: Received, shared: &ObjectSet) {
         if self.run.stop.is_asked() || self.is_fatal() {
             return;
         }
-        let part = &received.part;
-        let payload = &match received.payload.loaded(LOADED_BYTES) {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                let fault = Fault::new(FaultKind::Unavailable, Stage::Fetch, error.to_string())
-                    .advise("check that its file is still there and readable");
-                return self.fail(part, None, fault);
-            }
-        };
+        let Received { part, payload, _share, _at_hand } = received;
+        let loaded = payload.loaded(LOADED_BYTES);
+        // Of a small file there is no need any more.
+        drop(payload);
+        let (part, payload) = (
+            &part,
+            &match loaded {
+                Ok(loaded) => loaded,
+                Err(error) => {
+                    let fault = Fault::new(FaultKind::Unavailable, Stage::Fetch, error.to_string())
+                        .advise("check that its file is still there and readable");
+                    return self.fail(&part, None, fault);
+                }
+            },
+        );
         fail_point("fetched");
         self.run.events.emit(Event::Fetched { part: part.id.name.clone(), bytes: payload.len() });
         let Err(fault) = self.guarded(part, payload, shared) else { return };
@@ -289,6 +301,7 @@ impl<'r, 'l> Try<'r, 'l> {
             stop: self.run.stop,
             threads: options.work.threads,
             parts_at_hand: &self.common.at_hand,
+            chunks_waiting: &self.common.chunks_waiting,
             salvage: options.salvage,
             spare: &self.spare,
             sizes,
@@ -383,7 +396,7 @@ impl<'r, 'l> Try<'r, 'l> {
 }
 
 /// A panic as a fault.
-fn caught<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(super::staging::internal(&"reading it failed unexpectedly")))
 }

@@ -10,6 +10,9 @@ use crate::model::WorkOptions;
 /// Memory for each part in flight, where more than two per thread are: what it has at most while it is worked on.
 const BYTES_PER_PART: u64 = 64 << 20;
 
+/// Parts on disk are open files, of which a process may not have many.
+const MAX_PARTS: u64 = 128;
+
 /// Counts bytes and parts in flight; whoever fetches waits while there are too many.
 #[derive(Clone)]
 pub struct Budget {
@@ -35,7 +38,7 @@ impl Budget {
     /// Of a run.
     pub fn of(work: &WorkOptions) -> Budget {
         // Whoever waits for others within a part begins another one: with little memory there must not be many.
-        let parts = (work.threads as u64 * 8).min(work.memory_bytes / BYTES_PER_PART);
+        let parts = (work.threads as u64 * 8).min(work.memory_bytes / BYTES_PER_PART).min(MAX_PARTS);
         Budget::new(work.memory_bytes / 8, parts.max(work.threads as u64 * 2).max(4))
     }
 

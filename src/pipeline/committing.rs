@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
 use super::Run;
-use super::batch::{MAX_RACES, Ready, Tried, Try, too_many_races};
+use super::batch::{MAX_RACES, Ready, Tried, Try, caught, too_many_races};
 use super::shared::Shared;
 use super::staging::internal;
 use crate::model::{Batch, Fault, Part, Stream, UtcDay};
@@ -145,7 +145,7 @@ impl<'r, 'l> Line<'r, 'l> {
             let ready = Try::new(run, batch, attempt, None, shared).read(&parts, &pass_on)?;
             ready.map_or(Ok(Tried::Nothing), Ready::commit)
         };
-        beside(scope, work)
+        beside(scope, move || caught(work))
     }
 
     /// Waits for the end of a job. Where other runs came before it, what is missing after them is to be done anew.

@@ -17,19 +17,23 @@ pub(super) struct Shared {
     pub buffers: Arc<Buffers>,
     /// Parts that were fetched and are not done.
     pub at_hand: Arc<AtomicUsize>,
+    /// Chunks of all parts that nobody has begun to read.
+    pub chunks_waiting: Arc<AtomicUsize>,
+    /// Batches whose rows are still gathered: what they hold is known to nobody else.
+    pub gathering: Arc<AtomicUsize>,
 }
 
-/// A part that was fetched and is not done; counts itself.
-pub(super) struct AtHand(Arc<AtomicUsize>);
+/// One of those that are counted, for as long as it lives.
+pub(super) struct Counted(Arc<AtomicUsize>);
 
-impl AtHand {
-    pub fn new(count: &Arc<AtomicUsize>) -> AtHand {
+impl Counted {
+    pub fn new(count: &Arc<AtomicUsize>) -> Counted {
         count.fetch_add(1, Ordering::Relaxed);
-        AtHand(count.clone())
+        Counted(count.clone())
     }
 }
 
-impl Drop for AtHand {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -39,6 +43,7 @@ impl Shared {
     pub fn of(run: &Run<'_>) -> Shared {
         let work = &run.options.work;
         let buffers = Buffers::up_to(Sizes::of(work.memory_bytes).buffers);
-        Shared { budget: Budget::of(work), buffers: Arc::new(buffers), at_hand: Arc::default() }
+        let (at_hand, chunks_waiting, gathering) = Default::default();
+        Shared { budget: Budget::of(work), buffers: Arc::new(buffers), at_hand, chunks_waiting, gathering }
     }
 }

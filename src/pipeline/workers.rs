@@ -47,6 +47,8 @@ pub struct Tools<'a> {
     pub threads: usize,
     /// Parts that were fetched and are not done.
     pub parts_at_hand: &'a AtomicUsize,
+    /// Chunks of all parts that nobody has begun to read.
+    pub chunks_waiting: &'a AtomicUsize,
     /// Take what can be read of a damaged part.
     pub salvage: bool,
     pub spare: &'a Spare,
@@ -64,6 +66,8 @@ pub struct Sizes {
     pub gathered: usize,
     /// Rows that wait for their part to be whole.
     pub waiting: usize,
+    /// How many chunks may wait for a thread.
+    pub chunks_ahead: usize,
     /// Buffers for texts that wait for their next use.
     pub buffers: usize,
 }
@@ -75,8 +79,11 @@ impl Sizes {
         let share = |of: u64, part: u64, most| usize::try_from(of / part).unwrap_or(most).min(most);
         // With little memory what is not shared out leaves little for rows, but half of it in any case.
         let shared = memory_bytes.saturating_sub(UNSHARED_BYTES).max(memory_bytes / 2);
+        let chunk = share(memory_bytes, 256, CHUNK_BYTES);
         Sizes {
-            chunk: share(memory_bytes, 256, CHUNK_BYTES),
+            chunk,
+            // A chunk's text is nearly twice as long, where its last record does not end in time.
+            chunks_ahead: share(memory_bytes, 32, usize::MAX) / chunk.max(1),
             rows: share(shared, 48, READER_BYTES),
             gathered: share(memory_bytes, 512, GATHERED_BYTES),
             waiting: share(shared, 14, usize::MAX),
@@ -147,7 +154,6 @@ pub fn read_part(
         readers: Mutex::default(),
         findings: Mutex::default(),
         failed: Mutex::default(),
-        waiting: AtomicUsize::new(0),
     };
     // A large part would keep all threads but one waiting for its hash.
     let (read, sha256) = match payload {
@@ -213,8 +219,6 @@ struct Work<'a> {
     readers: Mutex<Vec<Reader>>,
     findings: Mutex<Totals>,
     failed: Mutex<Option<Fault>>,
-    /// Chunks that nobody has begun to read.
-    waiting: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -234,9 +238,9 @@ impl Work<'_> {
                     break;
                 }
                 if self.may_share(&chunk) {
-                    self.waiting.fetch_add(1, Ordering::AcqRel);
+                    self.tools.chunks_waiting.fetch_add(1, Ordering::Relaxed);
                     scope.spawn(move |_| {
-                        self.waiting.fetch_sub(1, Ordering::AcqRel);
+                        self.tools.chunks_waiting.fetch_sub(1, Ordering::Relaxed);
                         self.read_chunk(chunk);
                     });
                 } else {
@@ -252,10 +256,10 @@ impl Work<'_> {
     /// has a part of its own: texts and rows would go from one to the other and back. More than a few would lie inflated
     /// in memory until somebody comes for them.
     fn may_share(&self, chunk: &Chunk) -> bool {
-        let Tools { threads, parts_at_hand, .. } = self.tools;
+        let Tools { threads, parts_at_hand, chunks_waiting, sizes, .. } = self.tools;
         chunk.first_record > 0
             && parts_at_hand.load(Ordering::Relaxed) < threads
-            && self.waiting.load(Ordering::Acquire) < CHUNKS_AHEAD * threads
+            && chunks_waiting.load(Ordering::Relaxed) < sizes.chunks_ahead.min(CHUNKS_AHEAD * threads)
     }
 
     fn read_chunk(&self, chunk: Chunk) {

@@ -55,8 +55,12 @@ impl<'a> Found<'a> {
         if metadata.is_dir() {
             return self.walk(path);
         }
-        let real = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
-        if !self.add_file(path, real, metadata.len()) {
+        if !metadata.is_file() {
+            let fault = Fault::new(FaultKind::Damaged, Stage::List, "it is not a regular file")
+                .of(path.display())
+                .advise("write it to a file, named as the service does");
+            self.faults.push((None, fault));
+        } else if !self.add_file(path, real_path(path), metadata.len()) {
             let fault =
                 Fault::new(FaultKind::Damaged, Stage::List, "it is not named like a Data Access file")
                     .of(path.display())
@@ -87,8 +91,7 @@ impl<'a> Found<'a> {
                 match if link { fs::metadata(&path) } else { entry.metadata() } {
                     Ok(metadata) if metadata.is_dir() => folders.push(path),
                     Ok(metadata) if metadata.is_file() => {
-                        let real = if link { fs::canonicalize(&path) } else { Ok(real.join(&name)) };
-                        let real = real.map_err(|error| unreadable(&path, &error))?;
+                        let real = if link { real_path(&path) } else { real.join(&name) };
                         if !self.add_file(&path, real, metadata.len()) {
                             self.skipped += 1;
                         }
@@ -121,6 +124,11 @@ impl<'a> Found<'a> {
         candidate.paths.entry(real).or_insert_with(|| Claim { path: path.to_owned(), bytes });
         true
     }
+}
+
+/// Without links, where that is to be known; it only tells whether a file was found before.
+fn real_path(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Part name, stream and scope of a file name, whatever suffixes it has gathered.

@@ -112,6 +112,33 @@ async fn paths_given_by_hand_must_be_parts() {
     assert_eq!(Folder::open(account(), &[empty.path().to_owned()]).err().unwrap().kind, FaultKind::Config);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_regular_file_is_refused_by_its_name() {
+    let top = tempfile::tempdir().unwrap();
+    let socket = top.path().join(SURVEY);
+    let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let folder = Folder::open(account(), &[socket]).unwrap();
+    let faults: Vec<&Fault> = folder.entry_faults().collect();
+    assert_eq!((faults.len(), faults[0].message.as_str()), (1, "it is not a regular file"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_part_and_a_link_to_it_are_one() {
+    let top = tempfile::tempdir().unwrap();
+    let part = put(top.path(), &format!("a/{SURVEY}"), "four");
+    let link = top.path().join(format!("{SURVEY}.gz"));
+    std::os::unix::fs::symlink(&part, &link).unwrap();
+    for paths in
+        [vec![top.path().to_owned()], vec![link, part], vec![top.path().join("a"), top.path().to_owned()]]
+    {
+        let folder = Folder::open(account(), &paths).unwrap();
+        assert_eq!(list(&folder, Stream::Survey).await.parts.len(), 1, "{paths:?}");
+        assert!(folder.warnings().is_empty(), "{:?}", folder.warnings());
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_is_gone_is_a_fault_of_its_own() {
     let top = tempfile::tempdir().unwrap();
