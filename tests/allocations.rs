@@ -23,11 +23,11 @@ const MIB: usize = 1 << 20;
 
 /// Allocations that a row may cost, with all that happens once per record, chunk and column. Of a row's dozens of values
 /// none may cost one: that would be ten times as many. Twice what it was in November 2026.
-const PER_ROW: f64 = 7.5;
+const PER_ROW: f64 = 5.0;
 
 /// Bytes that may be held at a time for an input of twelve MiB: its rows wait for their row group, those of a small batch
 /// while the next ones are read. Half as much again as it was.
-const HELD: usize = 60 * MIB;
+const HELD: usize = 30 * MIB;
 
 struct Used {
     rows: u64,

@@ -40,14 +40,14 @@ impl Payload {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn loaded(&self, max_bytes: u64) -> io::Result<Payload> {
+    pub fn loaded(self, max_bytes: u64) -> io::Result<Payload> {
         match self {
-            Payload::File(_, len) if *len <= max_bytes => {
-                let mut bytes = Vec::with_capacity(usize::try_from(*len).unwrap_or_default());
+            Payload::File(_, len) if len <= max_bytes => {
+                let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
                 self.reader().read_to_end(&mut bytes)?;
                 Ok(Payload::Memory(bytes.into()))
             }
-            loaded_or_large => Ok(loaded_or_large.clone()),
+            loaded_or_large => Ok(loaded_or_large),
         }
     }
 

@@ -20,7 +20,7 @@ use super::gathered::Gathered;
 use super::redo::Redo;
 use super::shared::{Counted, Shared};
 use super::staging::Staging;
-use super::workers::{PartResult, Sizes, Spare, Tools, read_part};
+use super::workers::{PartResult, Spare, Tools, read_part};
 use super::{Run, now_ms};
 use crate::decode::FETCH_AGAIN;
 use crate::lake::{Attempt, EntryDraft, ObjectSet, Outcome, fail_point};
@@ -73,10 +73,10 @@ pub(super) struct Try<'r, 'l> {
     attempt: Attempt,
     /// What the batch is to replace; then all of its parts are archived or none.
     redo: Option<&'r Redo>,
-    common: Shared,
+    common: &'r Shared,
     spare: Spare,
     gathered: Gathered,
-    gathering: Counted,
+    gathering: Counted<'r>,
     done: Mutex<Done>,
 }
 
@@ -90,12 +90,12 @@ struct Done {
     fatal: Option<Fault>,
 }
 
-struct Received {
+struct Received<'r> {
     part: Part,
     payload: Payload,
     /// Given back when the part is done.
-    _share: Share,
-    _at_hand: Counted,
+    _share: Share<'r>,
+    _at_hand: Counted<'r>,
 }
 
 impl<'r, 'l> Try<'r, 'l> {
@@ -104,7 +104,7 @@ impl<'r, 'l> Try<'r, 'l> {
         batch: &'r Batch,
         attempt: Attempt,
         redo: Option<&'r Redo>,
-        common: Shared,
+        common: &'r Shared,
     ) -> Self {
         Try {
             run,
@@ -210,9 +210,9 @@ impl<'r, 'l> Try<'r, 'l> {
         &self,
         parts: &[Part],
         taken: &mut usize,
-        mut hand_on: impl FnMut(Result<Received, (Part, Fault)>),
+        mut hand_on: impl FnMut(Result<Received<'r>, (Part, Fault)>),
     ) {
-        let (source, work) = (&self.run.source, &self.run.options.work);
+        let (source, work, common) = (&self.run.source, &self.run.options.work, self.common);
         let max_bytes = if self.redo.is_some() { u64::MAX } else { work.batch_bytes };
         let mut bytes = 0;
         let mut running = FuturesUnordered::new();
@@ -222,11 +222,11 @@ impl<'r, 'l> Try<'r, 'l> {
                 let Some(part) = parts.next() else { break };
                 *taken += 1;
                 running.push(async move {
-                    let mut share = self.common.budget.enter().await;
+                    let mut share = common.budget.enter().await;
                     let fetched = source.fetch(part).await.map(|payload| {
-                        let on_disk = payload.len() > LOADED_BYTES;
-                        share.charge(if on_disk { payload.resident_bytes() } else { payload.len() });
-                        let _at_hand = Counted::new(&self.common.at_hand);
+                        let will_be_loaded = payload.len() <= LOADED_BYTES;
+                        share.charge(if will_be_loaded { payload.len() } else { payload.resident_bytes() });
+                        let _at_hand = Counted::new(&common.at_hand);
                         Received { part: part.clone(), payload, _share: share, _at_hand }
                     });
                     fetched.map_err(|fault| (part.clone(), fault))
@@ -240,39 +240,33 @@ impl<'r, 'l> Try<'r, 'l> {
         }
     }
 
-    fn one(&self, received: Received, shared: &ObjectSet) {
+    fn one(&self, received: Received<'_>, shared: &ObjectSet) {
         if self.run.stop.is_asked() || self.is_fatal() {
             return;
         }
         let Received { part, payload, _share, _at_hand } = received;
-        let loaded = payload.loaded(LOADED_BYTES);
-        // Of a small file there is no need any more.
-        drop(payload);
-        let (part, payload) = (
-            &part,
-            &match loaded {
-                Ok(loaded) => loaded,
-                Err(error) => {
-                    let fault = Fault::new(FaultKind::Unavailable, Stage::Fetch, error.to_string())
-                        .advise("check that its file is still there and readable");
-                    return self.fail(&part, None, fault);
-                }
-            },
-        );
+        let payload = match payload.loaded(LOADED_BYTES) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                let fault = Fault::new(FaultKind::Unavailable, Stage::Fetch, error.to_string())
+                    .advise("check that its file is still there and readable");
+                return self.fail(&part, None, fault);
+            }
+        };
         fail_point("fetched");
         self.run.events.emit(Event::Fetched { part: part.id.name.clone(), bytes: payload.len() });
-        let Err(fault) = self.guarded(part, payload, shared) else { return };
-        let Some(again) = self.fetch_again(part, &fault) else {
-            return self.fail(part, Some(payload), fault);
+        let Err(fault) = self.guarded(&part, &payload, shared) else { return };
+        let Some(again) = self.fetch_again(&part, &fault) else {
+            return self.fail(&part, Some(&payload), fault);
         };
-        if let Err(fault) = self.guarded(part, &again, shared) {
-            self.fail(part, Some(&again), fault);
+        if let Err(fault) = self.guarded(&part, &again, shared) {
+            self.fail(&part, Some(&again), fault);
         }
     }
 
     /// A panic is a mistake of ours; it costs this part, not the night.
     fn guarded(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
-        caught(|| self.read_and_keep(part, payload, shared))
+        caught(READING, || self.read_and_keep(part, payload, shared))
     }
 
     /// Once more what arrived damaged or mixed up: it may be the network. `None`: no use, or it did not
@@ -293,7 +287,7 @@ impl<'r, 'l> Try<'r, 'l> {
 
     fn read_and_keep(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
         let options = self.run.options;
-        let sizes = Sizes::of(options.work.memory_bytes);
+        let sizes = self.common.sizes;
         let staging = Staging::new(&self.attempt, sizes.waiting);
         let tools = Tools {
             keys: self.run.keys,
@@ -310,7 +304,7 @@ impl<'r, 'l> Try<'r, 'l> {
             let result = read_part(part, payload, tools, &staging)?;
             self.redo.map_or(Ok(()), |redo| redo.check(&result.entry)).map(|()| result)
         };
-        let result = match caught(read) {
+        let result = match caught(READING, read) {
             Ok(result) => result,
             Err(fault) => {
                 staging.discard()?;
@@ -395,10 +389,15 @@ impl<'r, 'l> Try<'r, 'l> {
     }
 }
 
-/// A panic as a fault.
-pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(super::staging::internal(&"reading it failed unexpectedly")))
+const READING: &str = "reading it";
+
+/// A panic as a fault. `what`: the work, in words.
+pub(super) fn caught<T>(what: &str, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(failed_unexpectedly(what)))
+}
+
+pub(super) fn failed_unexpectedly(what: &str) -> Fault {
+    super::staging::internal(&format!("{what} failed unexpectedly"))
 }
 
 impl Ready<'_, '_> {

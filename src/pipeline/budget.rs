@@ -1,6 +1,5 @@
 //! The memory budget between network and work: bytes of received parts that wait or are worked on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
@@ -14,23 +13,17 @@ const BYTES_PER_PART: u64 = 64 << 20;
 const MAX_PARTS: u64 = 128;
 
 /// Counts bytes and parts in flight; whoever fetches waits while there are too many.
-#[derive(Clone)]
 pub struct Budget {
-    shared: Arc<Shared>,
+    bytes: AtomicU64,
+    parts: AtomicU64,
+    released: Notify,
     max_bytes: u64,
     max_parts: u64,
 }
 
-#[derive(Default)]
-struct Shared {
-    bytes: AtomicU64,
-    parts: AtomicU64,
-    released: Notify,
-}
-
 /// Held for as long as a part is in flight.
-pub struct Share {
-    budget: Budget,
+pub struct Share<'b> {
+    budget: &'b Budget,
     bytes: u64,
 }
 
@@ -43,17 +36,18 @@ impl Budget {
     }
 
     fn new(max_bytes: u64, max_parts: u64) -> Budget {
-        Budget { shared: Arc::default(), max_bytes, max_parts }
+        let (bytes, parts, released) = Default::default();
+        Budget { bytes, parts, released, max_bytes, max_parts }
     }
 
     /// Waits until another part may be fetched. Its size is not known yet: the budget may be exceeded by
     /// one part per request at once, and is then closed until enough is released.
-    pub async fn enter(&self) -> Share {
+    pub async fn enter(&self) -> Share<'_> {
         loop {
-            let released = self.shared.released.notified();
-            let free = self.shared.bytes.load(Ordering::Acquire) < self.max_bytes;
+            let released = self.released.notified();
+            let free = self.bytes.load(Ordering::Acquire) < self.max_bytes;
             if free && self.take_part() {
-                return Share { budget: self.clone(), bytes: 0 };
+                return Share { budget: self, bytes: 0 };
             }
             released.await;
         }
@@ -61,26 +55,26 @@ impl Budget {
 
     fn take_part(&self) -> bool {
         let more = |parts| (parts < self.max_parts).then_some(parts + 1);
-        self.shared.parts.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+        self.parts.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
     }
 }
 
-impl Share {
+impl Share<'_> {
     /// Counts the bytes of memory that the part turned out to hold.
     pub fn charge(&mut self, bytes: u64) {
         self.bytes += bytes;
-        self.budget.shared.bytes.fetch_add(bytes, Ordering::AcqRel);
+        self.budget.bytes.fetch_add(bytes, Ordering::AcqRel);
     }
 }
 
-impl Drop for Share {
+impl Drop for Share<'_> {
     fn drop(&mut self) {
-        let Budget { shared, max_bytes, max_parts } = &self.budget;
-        let bytes = shared.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
-        let parts = shared.parts.fetch_sub(1, Ordering::AcqRel);
+        let budget = self.budget;
+        let bytes = budget.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        let parts = budget.parts.fetch_sub(1, Ordering::AcqRel);
         // Small parts come and go by thousands: whoever fetches them is not woken for each, but for half of them.
-        if bytes >= *max_bytes || parts - 1 <= max_parts / 2 {
-            shared.released.notify_waiters();
+        if bytes >= budget.max_bytes || parts - 1 <= budget.max_parts / 2 {
+            budget.released.notify_waiters();
         }
     }
 }

@@ -15,13 +15,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
 use super::Run;
-use super::batch::{MAX_RACES, Ready, Tried, Try, caught, too_many_races};
+use super::batch::{MAX_RACES, Ready, Tried, Try, caught, failed_unexpectedly, too_many_races};
 use super::shared::Shared;
 use super::staging::internal;
 use crate::model::{Batch, Fault, Part, Stream, UtcDay};
 
 /// Batches at most that are under way: many small ones come faster than a disk says that it has them.
 const MAX_UNDER_WAY: usize = 5;
+
+const ARCHIVING: &str = "archiving a batch";
 
 /// Numbers of the next ledger entries, by stream and day.
 pub(super) type Numbers = HashMap<(Stream, UtcDay), u32>;
@@ -31,7 +33,7 @@ pub(super) struct Line<'r, 'l> {
     run: &'r Run<'l>,
     jobs: VecDeque<Job<'r>>,
     numbers: Numbers,
-    shared: Shared,
+    shared: &'r Shared,
 }
 
 /// Parts of a batch that are to be archived.
@@ -64,6 +66,7 @@ impl<'r, 'l> Line<'r, 'l> {
         run: &'r Run<'l>,
         batches: &'r [Batch],
         numbers: Numbers,
+        shared: &'r Shared,
         suspect: impl Fn(&Part) -> bool,
     ) -> Self {
         let job = |batch: &'r Batch| Job {
@@ -74,7 +77,7 @@ impl<'r, 'l> Line<'r, 'l> {
             races: 0,
         };
         let jobs = batches.iter().map(job).collect();
-        Line { run, jobs, numbers, shared: Shared::of(run) }
+        Line { run, jobs, numbers, shared }
     }
 
     /// Archives all of them.
@@ -133,7 +136,7 @@ impl<'r, 'l> Line<'r, 'l> {
         'r: 's,
         'l: 's,
     {
-        let (run, batch, shared) = (self.run, job.batch, self.shared.clone());
+        let (run, batch, shared) = (self.run, job.batch, self.shared);
         let number = self.numbers.get(&job.day()).copied().unwrap_or(1);
         let parts = job.parts.clone();
         let work = move || {
@@ -145,7 +148,7 @@ impl<'r, 'l> Line<'r, 'l> {
             let ready = Try::new(run, batch, attempt, None, shared).read(&parts, &pass_on)?;
             ready.map_or(Ok(Tried::Nothing), Ready::commit)
         };
-        beside(scope, move || caught(work))
+        beside(scope, move || caught(ARCHIVING, work))
     }
 
     /// Waits for the end of a job. Where other runs came before it, what is missing after them is to be done anew.
@@ -217,9 +220,7 @@ impl End<'_> {
 
     fn wait(self) -> Result<Tried, Fault> {
         match self {
-            End::Thread(thread) => {
-                thread.join().unwrap_or_else(|_| Err(internal(&"archiving a batch failed unexpectedly")))
-            }
+            End::Thread(thread) => thread.join().unwrap_or_else(|_| Err(failed_unexpectedly(ARCHIVING))),
             End::Here(tried) => tried,
         }
     }

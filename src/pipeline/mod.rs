@@ -44,6 +44,7 @@ use crate::source::{Listing, Source};
 use committing::{Line, Numbers};
 use record::{Listed, Noted, Times};
 use redo::Redo;
+use shared::Shared;
 
 pub use coverage::{Coverage, Gap};
 pub use estimate::Estimate;
@@ -152,18 +153,19 @@ impl Run<'_> {
             Some(((batch.stream, batch.day), archived.next_number(batch.day)))
         };
         let mut numbers: Numbers = redone.chain(&plan.batches).filter_map(day).collect();
+        let shared = Shared::of(self);
         for redo in &plan.redos {
             let batch = &redo.batch;
             self.stop.check()?;
             self.batch_started(batch);
             let number = numbers.entry((batch.stream, batch.day)).or_insert(1);
-            match redo::run_redo(self, redo, *number) {
+            match redo::run_redo(self, redo, &shared, *number) {
                 Ok(next) => *number = next,
                 Err(fault) => self.batch_failed(batch, fault)?,
             }
         }
         let suspect = |part: &Part| plan.suspects.deaths.contains_key(&part.id.name);
-        Line::new(self, &plan.batches, numbers, suspect).archive()?;
+        Line::new(self, &plan.batches, numbers, &shared, suspect).archive()?;
         self.clear_suspects(plan)
     }
 

@@ -115,12 +115,12 @@ fn left_alone(entry: &Committed, at_hand: &HashMap<&str, &Part>) -> String {
 ///
 /// # Errors
 /// What stops the run. A part that cannot be read again is an event, and the entries stay.
-pub(super) fn run_redo(run: &Run<'_>, redo: &Redo, mut number: u32) -> Result<u32, Fault> {
+pub(super) fn run_redo(run: &Run<'_>, redo: &Redo, shared: &Shared, mut number: u32) -> Result<u32, Fault> {
     let batch = &redo.batch;
     for _ in 0..MAX_RACES {
         run.stop.check()?;
         let attempt = run.lake.begin(&batch.account, batch.stream, batch.day, number)?;
-        let attempted = Try::new(run, batch, attempt, Some(redo), Shared::of(run));
+        let attempted = Try::new(run, batch, attempt, Some(redo), shared);
         let Some(ready) = attempted.read(&batch.parts, &|_| {})? else {
             let message = format!(
                 "{}: {} left as archived before: not every part could be read again",

@@ -55,18 +55,15 @@ impl<'a> Found<'a> {
         if metadata.is_dir() {
             return self.walk(path);
         }
-        if !metadata.is_file() {
-            let fault = Fault::new(FaultKind::Damaged, Stage::List, "it is not a regular file")
-                .of(path.display())
-                .advise("write it to a file, named as the service does");
-            self.faults.push((None, fault));
+        let (message, advice) = if !metadata.is_file() {
+            ("it is not a regular file", "write it to a file, named as the service does")
         } else if !self.add_file(path, real_path(path), metadata.len()) {
-            let fault =
-                Fault::new(FaultKind::Damaged, Stage::List, "it is not named like a Data Access file")
-                    .of(path.display())
-                    .advise(NAME_PATTERN);
-            self.faults.push((None, fault));
-        }
+            ("it is not named like a Data Access file", NAME_PATTERN)
+        } else {
+            return Ok(());
+        };
+        let fault = Fault::new(FaultKind::Damaged, Stage::List, message).of(path.display()).advise(advice);
+        self.faults.push((None, fault));
         Ok(())
     }
 

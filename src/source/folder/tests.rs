@@ -1,6 +1,6 @@
-use super::found::recognise;
 use std::fs;
 
+use super::found::recognise;
 use super::*;
 use crate::model::{Scope, Window};
 
@@ -72,7 +72,7 @@ async fn folders_are_walked() {
     assert_eq!(within.parts.len(), 1);
     let payload = folder.fetch(&surveys.parts[0]).await.unwrap();
     assert!(matches!(&payload, Payload::File(_, 5)));
-    assert!(matches!(payload.loaded(4).unwrap(), Payload::File(_, 5)));
+    assert!(matches!(payload.clone().loaded(4).unwrap(), Payload::File(_, 5)));
     assert!(matches!(payload.loaded(5).unwrap(), Payload::Memory(bytes) if bytes == "three"));
 }
 
