@@ -73,6 +73,7 @@ pub fn read_id(layers: &mut Layers, index: usize) -> Option<AccountId> {
 fn read_base_url(layers: &mut Layers, index: usize) -> Option<String> {
     let region_key = numbered("account.region", index);
     let url_key = numbered("account.base_url", index);
+    layers.keep_highest(&[&region_key, &url_key]);
     let given = (layers.has(&region_key), layers.has(&url_key));
     let region = layers.choice(&region_key, None, &REGIONS);
     let url = layers.read(&url_key, None, String::clone, |raw| parse_origin(&as_text(raw)?));

@@ -200,6 +200,15 @@ impl Layers {
         self.given.contains_key(key)
     }
 
+    /// Of keys for the same thing: what the file says gives way to what a variable says under another of them.
+    pub fn keep_highest(&mut self, keys: &[&str]) {
+        let from_file = |key: &&&str| matches!(self.given.get(**key), Some((_, Origin::File { .. })));
+        let (in_file, elsewhere): (Vec<&str>, Vec<&str>) = keys.iter().partition(from_file);
+        if elsewhere.iter().any(|key| self.has(key)) {
+            self.given.retain(|key, _| !in_file.contains(&key.as_str()));
+        }
+    }
+
     /// One of a few words.
     pub fn choice<T: Copy + PartialEq>(
         &mut self,

@@ -83,6 +83,24 @@ fn a_good_file_gives_a_whole_config() {
     assert_eq!(domain_api_url, "https://api.liveperson.net");
 }
 
+/// Two keys for one thing: the variable of one beats the file's other one.
+#[test]
+fn a_variable_for_the_place_of_the_data_beats_the_file() {
+    for (in_file, variable, value, expected) in [
+        ("region = \"us\"", "LP_ARCHIVE_BASE_URL", "http://127.0.0.1:1234", "http://127.0.0.1:1234"),
+        ("base_url = \"http://localhost:1\"", "LP_ARCHIVE_REGION", "uk", "https://lo.da.liveperson.net"),
+    ] {
+        let site = Site::new(&GOOD.replace("region = \"us\"", in_file));
+        let config = Config::load(&site.inputs(&[(variable, value)], Flags::default()));
+        let config = config.unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!(config.accounts[0].service.base_url, expected);
+    }
+    let both = [("LP_ARCHIVE_REGION", "us"), ("LP_ARCHIVE_BASE_URL", "http://localhost:1")];
+    let fault = Site::new(GOOD).fault(&both);
+    let both = "account[0].region (LP_ARCHIVE_REGION) and account[0].base_url (LP_ARCHIVE_BASE_URL) are both given: keep one";
+    assert!(fault.contains(both), "{fault}");
+}
+
 #[test]
 fn the_environment_alone_suffices() {
     let env = [
