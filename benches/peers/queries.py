@@ -1,7 +1,7 @@
 """Questions of a DuckDB user, on our lake and on DuckDB's own files of the same data, in turn.
 
     cargo build --release
-    .venv/bin/python benches/peers/queries.py [--keep DIR] [--size 600MiB] [--times 9] [--threads 2]
+    .venv/bin/python benches/peers/queries.py [--keep DIR] [--size 600MiB] [--days 1] [--times 9] [--threads 2]
 
 Both sides are made from the same generated files (`compare.py`): ours by `convert`, DuckDB's by `duck.py`. Each
 round asks every question once on each side, in a connection of its own, with nothing cached but the files' bytes.
@@ -9,7 +9,6 @@ Medians and ratios are printed; ratios count. CPU is the process's, over all thr
 tables; ours hold more columns (key of each row, `extra`), bloom filters and page indexes.
 """
 
-import argparse
 import resource
 import shutil
 import statistics
@@ -20,9 +19,9 @@ import time
 from pathlib import Path
 
 import duckdb
+from compare import arguments, make_data
 
 HERE = Path(__file__).resolve().parent
-PROGRAM = HERE.parents[1] / "target" / "release" / "lp-archive"
 
 # Columns that DuckDB's files call otherwise.
 RENAMED = {("messages", "conversation_id"): "parent_id"}
@@ -92,9 +91,7 @@ class Side:
 def make(folder, args):
     """Our lake and DuckDB's, unless they are there."""
     data, ours, theirs = folder / "data", folder / "ours", folder / "theirs"
-    if not data.exists():
-        command = [args.program, "demo", "--write-files", data, "--size", args.size, "--documented"]
-        subprocess.run([*command, "--from", "2026-11-01T00:00:00Z"], check=True, stdout=sys.stderr)
+    make_data(args.program, data, args.size, args.seed, args.days)
     if not theirs.exists():
         subprocess.run([sys.executable, HERE / "duck.py", data, theirs, str(args.threads)], check=True)
     shutil.rmtree(ours, ignore_errors=True)
@@ -110,12 +107,9 @@ def size(side, names):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--size", default="600MiB")
-    parser.add_argument("--times", type=int, default=9)
+    parser = arguments(__doc__, "600MiB", 9)
+    parser.add_argument("--days", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--keep", help="folder for data and lakes; data and DuckDB's lake are made once, kept")
-    parser.add_argument("--program", default=PROGRAM)
     parser.add_argument("--only", help="questions whose name holds this")
     parser.add_argument("flags", nargs="*", help="more flags for convert, after --")
     args = parser.parse_args()
