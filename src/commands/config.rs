@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::common_flags;
+use super::{common_flags, print_result};
 use crate::cli::{CommonArgs, ConfigCommand, ConfigInitArgs, ConfigShowArgs};
 use crate::config::{Config, Environment, Inputs, show_json, show_text, write_default_file};
 use crate::exit::Exit;
@@ -38,13 +38,13 @@ fn show(args: ConfigShowArgs, common: &CommonArgs) -> Exit {
     let (effective, config) =
         Config::explain(&Inputs { config_file: args.config, environment, flags: common_flags(common) });
     let text = if common.json { format!("{}\n", show_json(&effective)) } else { show_text(&effective) };
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let shown = print_result(text, Exit::Done, common);
     match config {
         Ok(config) => {
             for warning in config.warnings {
                 let _ = writeln!(std::io::stderr(), "warning: {warning}");
             }
-            Exit::Done
+            shown
         }
         Err(fault) => Exit::because(&fault, common),
     }

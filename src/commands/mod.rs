@@ -1,12 +1,12 @@
 //! Floor 5. One thin file per command, and what they all begin and end with: configuration and
 //! reporter from what was typed, exit code from what was reported.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 
 use crate::cli::{CommonArgs, ConvertArgs, SelectArgs};
 use crate::config::{Config, ConvertConfig, Environment, Flags, Inputs};
 use crate::exit::Exit;
-use crate::model::{Event, EventSink, Fault};
+use crate::model::{Event, EventSink, Fault, FaultKind, Stage};
 use crate::report::{ReportOptions, Reporter, start_log};
 
 mod archive;
@@ -94,6 +94,22 @@ fn reporter_with(options: ReportOptions, common: &CommonArgs, warnings: &[String
         reporter.emit(Event::Warning { message: warning.clone() });
     }
     reporter
+}
+
+/// Prints a command's result. `done`: its exit code, if it could be printed.
+pub fn print_result(text: impl AsRef<[u8]>, done: Exit, common: &CommonArgs) -> Exit {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
+        Ok(()) => done,
+        // Whoever read it has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => done,
+        Err(error) => {
+            let fault = Fault::new(FaultKind::Unavailable, Stage::Write, error.to_string())
+                .of("standard output")
+                .advise("what it goes to holds a part of it at most: run again");
+            Exit::because(&fault, common)
+        }
+    }
 }
 
 /// Ends a run: says what cut it short, prints the summary, and gives the exit code.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::print_result;
 use crate::cli::{CommonArgs, Engine, SchemaArgs};
 use crate::exit::Exit;
 use crate::lake::{Access, Lake};
@@ -32,8 +33,7 @@ pub fn run(args: SchemaArgs, common: CommonArgs) -> Exit {
         None if common.json => format!("{}\n", Value::Array(TABLES.iter().map(|t| as_json(t)).collect())),
         None => TABLES.iter().map(|table| as_text(table)).collect(),
     };
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    Exit::Done
+    print_result(text, Exit::Done, &common)
 }
 
 /// Where the engine finds the lake, and what must be said of it: a folder's path counts from the root, so that it does not

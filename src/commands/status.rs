@@ -1,13 +1,12 @@
 //! `status`: what is archived and what is not, which hours are proven, and what the service deletes next.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::archive::Workshop;
 use super::sync::{Job, run_accounts};
-use super::{common_flags, conclude, load_config, start_bare_reporter};
+use super::{common_flags, conclude, load_config, print_result, start_bare_reporter};
 use crate::cli::{CommonArgs, SelectArgs, StatusArgs};
 use crate::config::{Config, Environment, Flags, Inputs};
 use crate::exit::Exit;
@@ -90,15 +89,12 @@ fn recorded(args: &StatusArgs, asked: &Asked, common: &CommonArgs) -> Result<Vec
 
 fn show(found: &[StreamStatus], asked: &Asked, common: &CommonArgs) -> Exit {
     let expiring: u64 = found.iter().map(|status| status.expiring(asked.warn_ms, asked.now_ms)).sum();
-    let mut out = std::io::stdout().lock();
-    if common.json {
-        let _ = writeln!(out, "{}", to_json(found, asked, expiring));
+    let said: String = if common.json {
+        format!("{}\n", to_json(found, asked, expiring))
     } else {
-        for line in text(found, asked, expiring) {
-            let _ = writeln!(out, "{}", printable(&line));
-        }
-    }
-    if expiring > 0 { Exit::Partial } else { Exit::Done }
+        text(found, asked, expiring).iter().map(|line| printable(line) + "\n").collect()
+    };
+    print_result(said, if expiring > 0 { Exit::Partial } else { Exit::Done }, common)
 }
 
 fn to_json(found: &[StreamStatus], asked: &Asked, expiring: u64) -> Value {

@@ -1,6 +1,6 @@
 //! `sync`: the main job. `plan`: what it would do.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::archive::{Workshop, keyring};
 use super::metrics::MetricsFile;
-use super::{conclude, load_config, start_bare_reporter, start_reporter};
+use super::{conclude, load_config, print_result, start_bare_reporter, start_reporter};
 use crate::cli::{CommonArgs, PlanArgs, SelectArgs, SyncArgs};
 use crate::config::{AccountConfig, Config};
 use crate::decode::Keyring;
@@ -88,10 +88,8 @@ pub fn plan(args: PlanArgs, common: CommonArgs) -> Exit {
     });
     // Ends the display, before which nothing may be printed.
     let exit = conclude(&reporter, &outcome, config.strict);
-    for (plan, estimate, listed) in &plans {
-        show_plan(plan, estimate, common.json, *listed);
-    }
-    exit
+    let texts = plans.iter().map(|(plan, estimate, listed)| plan_text(plan, estimate, common.json, *listed));
+    print_result(texts.collect::<String>(), exit, &common)
 }
 
 type Loaded = (Config, Option<Vec<PlannedBatch>>);
@@ -226,14 +224,10 @@ enum Listed {
     Nothing,
 }
 
-fn show_plan(plan: &Plan, estimate: &Estimate, as_json: bool, listed: Listed) {
-    let mut out = std::io::stdout().lock();
+fn plan_text(plan: &Plan, estimate: &Estimate, as_json: bool, listed: Listed) -> String {
     let batches: Vec<PlannedBatch> = plan.batches.iter().map(PlannedBatch::of).collect();
     if as_json {
-        for batch in &batches {
-            let _ = writeln!(out, "{}", json!(batch));
-        }
-        return;
+        return batches.iter().map(|batch| format!("{}\n", json!(batch))).collect();
     }
     let now = now_ms();
     if batches.is_empty() {
@@ -242,21 +236,19 @@ fn show_plan(plan: &Plan, estimate: &Estimate, as_json: bool, listed: Listed) {
             Listed::InPart => "nothing to do: what could be listed is archived",
             Listed::Nothing => "nothing could be listed, so it is not known what there is to do",
         };
-        let _ = writeln!(out, "{said} (as of {})", format_ms(now));
-        return;
+        return format!("{said} (as of {})\n", format_ms(now));
     }
     let parts: usize = batches.iter().map(|batch| batch.parts.len()).sum();
     let size = estimate.bytes.map(|bytes| format!(", about {}", bytes_text(bytes))).unwrap_or_default();
     let minutes = (estimate.seconds / 60.0).ceil();
-    let _ = writeln!(
-        out,
-        "to archive: {} in {}{size}, roughly {minutes} min",
+    let mut text = format!(
+        "to archive: {} in {}{size}, roughly {minutes} min\n",
         counted(parts as u64, "part"),
         counted(batches.len() as u64, "batch")
     );
     if estimate.late_parts > 0 {
         let late = counted(estimate.late_parts, "part");
-        let _ = writeln!(out, "  {late} may be deleted by the service before its turn comes: start now");
+        text += &format!("  {late} may be deleted by the service before its turn comes: start now\n");
     }
     for (batch, planned) in plan.batches.iter().zip(&batches) {
         let hours = (crate::pipeline::expires_ms(batch) - now) / 3_600_000;
@@ -265,14 +257,14 @@ fn show_plan(plan: &Plan, estimate: &Estimate, as_json: bool, listed: Listed) {
             1..72 => format!("first part may be deleted in {hours} h"),
             _ => format!("first part may be deleted in {} days", hours / 24),
         };
-        let _ = writeln!(
-            out,
-            "  {}  {:<14} {:>11}  {expires}",
+        text += &format!(
+            "  {}  {:<14} {:>11}  {expires}\n",
             planned.day,
             planned.stream,
             counted(planned.parts.len() as u64, "part")
         );
     }
+    text
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! `verify`: the lake's objects against its ledger.
 
-use std::io::Write;
-
 use serde_json::{Value, json};
 
 use super::archive::Workshop;
-use super::{common_flags, start_bare_reporter};
+use super::{common_flags, print_result, start_bare_reporter};
 use crate::cli::{CommonArgs, VerifyArgs};
 use crate::config::{Config, Environment, Flags, Inputs};
 use crate::exit::Exit;
@@ -23,18 +21,14 @@ pub fn run(args: VerifyArgs, common: CommonArgs) -> Exit {
         Ok(verified) => verified,
         Err(fault) => return Exit::because(&fault, &common),
     };
-    let mut out = std::io::stdout().lock();
-    if common.json {
-        let _ = writeln!(out, "{}", to_json(&verified, args.deep));
+    let said: String = if common.json {
+        format!("{}\n", to_json(&verified, args.deep))
     } else {
-        for finding in &verified.findings {
-            let _ = writeln!(out, "{}", printable(&text(finding)));
-        }
-        if !common.quiet {
-            let _ = writeln!(out, "{}", conclusion(&verified, args.deep));
-        }
-    }
-    if verified.findings.is_empty() { Exit::Done } else { Exit::Partial }
+        let findings = verified.findings.iter().map(|finding| printable(&text(finding)));
+        let last = (!common.quiet).then(|| conclusion(&verified, args.deep));
+        findings.chain(last).map(|line| line + "\n").collect()
+    };
+    print_result(said, if verified.findings.is_empty() { Exit::Done } else { Exit::Partial }, &common)
 }
 
 fn verify(args: &VerifyArgs, common: &CommonArgs) -> Result<Verified, Fault> {

@@ -21,7 +21,7 @@ mod terminal;
 #[cfg(test)]
 mod testing;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -38,7 +38,7 @@ pub use summary_json::summary_json;
 pub use summary_text::{query, summary_text};
 pub use terminal::paint;
 
-use crate::model::{Event, EventSink, Fault, format_ms};
+use crate::model::{Event, EventSink, Fault, FaultKind, Stage, format_ms};
 use terminal::Terminal;
 
 /// Without a terminal, one line of progress per this span.
@@ -175,8 +175,9 @@ impl Reporter {
         if options.bare {
             return summary;
         }
+        let mut printed = Ok(());
         if options.json {
-            let _ = writeln!(state.results, "{}", summary_json(&summary));
+            printed = writeln!(state.results, "{}", summary_json(&summary));
         }
         if options.log_format == LogFormat::Json {
             self.shared.say(&mut state, Level::Info, "summary", "finished", summary_json(&summary));
@@ -186,11 +187,25 @@ impl Reporter {
             let on_screen = options.terminal && options.results_terminal && summary.totals.parts == 0;
             let text: String =
                 summary_text(&summary, out, on_screen).lines().map(|line| printable(line) + "\n").collect();
-            let target = if options.json { &mut state.talk } else { &mut state.results };
-            let _ = target.write_all(text.as_bytes());
+            if options.json {
+                let _ = state.talk.write_all(text.as_bytes());
+            } else {
+                printed = state.results.write_all(text.as_bytes());
+            }
         }
-        let _ = state.results.flush();
-        summary
+        match printed.and_then(|()| state.results.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let name = "standard output";
+                let fault = Fault::new(FaultKind::Unavailable, Stage::Write, error.to_string())
+                    .of(name)
+                    .advise("the summary is not whole; what was archived is");
+                state.summary.fail(FailedUnit::Run, name.into(), &fault);
+                let fields = json_lines::with_fault(json!({}), &fault);
+                self.shared.say(&mut state, Level::Error, "run_failed", &fault.to_string(), fields);
+                Summary { seconds: summary.seconds, ..state.summary.clone() }
+            }
+            _ => summary,
+        }
     }
 
     fn stop_minute(&self) {
