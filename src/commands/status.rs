@@ -50,7 +50,10 @@ pub fn run(args: StatusArgs, common: CommonArgs) -> Exit {
         SelectArgs { config: args.config, from: args.from, to: args.to, stream: args.stream, out: args.out };
     let config = match load_config(&select, &common) {
         Ok(config) => config,
-        Err(fault) => return Exit::because(&fault, &common),
+        Err(fault) => {
+            let fault = fault.advise("what the lake alone knows: `lp-archive status --offline`");
+            return Exit::because(&fault, &common);
+        }
     };
     let reporter =
         Arc::new(start_bare_reporter("asking the service and the lake", &common, &config.warnings));

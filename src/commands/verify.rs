@@ -8,7 +8,7 @@ use crate::cli::{CommonArgs, VerifyArgs};
 use crate::config::{Config, Environment, Flags, Inputs};
 use crate::exit::Exit;
 use crate::lake::{Access, Finding, Verified, VerifyOptions};
-use crate::model::{Fault, counted};
+use crate::model::{AccountId, Fault, FaultKind, Stage, counted};
 use crate::report::printable;
 
 /// Runs `verify`.
@@ -45,7 +45,25 @@ fn verify(args: &VerifyArgs, common: &CommonArgs) -> Result<Verified, Fault> {
         memory_bytes: config.work.memory_bytes,
         spool: config.work.spool,
     };
-    workshop.lake.verify(&options, &|| workshop.stop.check()).map_err(|fault| fault.of(&config.out))
+    let verified = workshop.lake.verify(&options, &|| workshop.stop.check());
+    let verified = verified.map_err(|fault| fault.of(&config.out))?;
+    match &args.account {
+        Some(account) if verified.entries == 0 && verified.findings.is_empty() => {
+            is_known(account, &workshop.lake.accounts()?)?;
+        }
+        _ => {}
+    }
+    Ok(verified)
+}
+
+/// Nothing wrong was found because there is nothing: a slip of the fingers is no clean bill.
+fn is_known(account: &AccountId, known: &[AccountId]) -> Result<(), Fault> {
+    if known.is_empty() || known.contains(account) {
+        return Ok(());
+    }
+    let known: Vec<&str> = known.iter().map(AccountId::as_str).collect();
+    let message = format!("the lake holds nothing of account {account}; it holds {}", known.join(", "));
+    Err(Fault::new(FaultKind::Config, Stage::Configure, message).of("--account"))
 }
 
 /// `missing navigation/…/x.parquet: expected 12 rows, found nothing; restore it from a backup`

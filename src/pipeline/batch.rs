@@ -357,7 +357,9 @@ impl<'r, 'l> Try<'r, 'l> {
             return;
         }
         if !self.run.source.lists_all() && fault.advice.as_deref() == Some(FETCH_AGAIN) {
-            fault.advice = Some("get a sound copy of the file, or try --salvage".to_owned());
+            // Of an empty file nothing can be saved.
+            let salvage = if payload.is_none_or(Payload::is_empty) { "" } else { ", or try --salvage" };
+            fault.advice = Some(format!("get a sound copy of the file{salvage}"));
         }
         if let Some(payload) = payload
             && self.run.options.work.raw != RawPolicy::Never

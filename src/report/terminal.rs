@@ -14,8 +14,8 @@ use super::summary::Summary;
 pub struct Terminal {
     bar: ProgressBar,
     color: bool,
-    /// Whether the plan is known, so that there is a length to show.
-    planned: AtomicBool,
+    /// Whether something is done, so that the rest can be estimated.
+    going: AtomicBool,
 }
 
 impl Terminal {
@@ -23,7 +23,7 @@ impl Terminal {
     pub fn new(color: bool) -> Terminal {
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(Narrower(Term::buffered_stderr())), 15);
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        let terminal = Terminal { bar, color, planned: AtomicBool::new(false) };
+        let terminal = Terminal { bar, color, going: AtomicBool::new(false) };
         terminal.set_template("{spinner:.cyan} {wide_msg} {elapsed}", "{spinner} {wide_msg} {elapsed}");
         terminal.bar.enable_steady_tick(Duration::from_millis(120));
         terminal
@@ -35,8 +35,9 @@ impl Terminal {
             self.bar.set_message(stage.to_owned());
             return;
         }
-        if !self.planned.swap(true, Ordering::Relaxed) {
+        if summary.parts_finished == 0 {
             self.bar.reset_eta();
+        } else if !self.going.swap(true, Ordering::Relaxed) {
             self.set_template(
                 "{spinner:.cyan} {bar:20.cyan/dim} {wide_msg} {eta} left",
                 "{spinner} {bar:20} {wide_msg} {eta} left",

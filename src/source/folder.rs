@@ -53,8 +53,8 @@ impl Folder {
         let mut folder = Folder {
             account: account.clone(),
             parts: Vec::new(),
+            warnings: found.left_out().into_iter().collect(),
             entry_faults: found.faults,
-            warnings: Vec::new(),
             skipped: found.skipped,
         };
         for ((stream, name), candidate) in found.files {
@@ -67,10 +67,6 @@ impl Folder {
             };
             let unit = paths.iter().map(|p| format!("\"{}\"", p.display())).collect::<Vec<_>>().join(", ");
             return Err(Fault::new(FaultKind::Config, Stage::List, message).of(unit).advise(NAME_PATTERN));
-        }
-        if found.skipped > 0 {
-            let skipped = counted(found.skipped, "file");
-            folder.warnings.push(format!("{skipped} left out: not named like a part"));
         }
         Ok(folder)
     }

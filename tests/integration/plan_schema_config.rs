@@ -9,7 +9,7 @@ use lp_archive::model::Stream;
 use serde_json::Value;
 
 use super::program::{
-    command, compare, convert, kept, lake_is_tidy, lp, objects, python, repository, run, samples,
+    ACCOUNT, command, compare, convert, kept, lake_is_tidy, lp, objects, python, repository, run, samples,
 };
 use super::stand_in::{Method, Scene};
 
@@ -117,6 +117,36 @@ fn schema_tells_every_table() {
         for (form, printed) in [("text", &text), ("json", &json), ("duckdb", &duckdb), ("spark", &spark)] {
             assert!(printed.contains(table), "{table} is missing in {form}");
         }
+    }
+}
+
+/// A redirect to a full disk would else leave half of it there, with exit code 0.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_printed_is_an_error() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (inputs, lake) = (samples(temporary.path()), temporary.path().join("lake"));
+    convert(&lake, &[&inputs], &[]).exits(0);
+    let (lake, inputs) = (lake.to_str().unwrap(), inputs.to_str().unwrap());
+    for words in [
+        &["schema", "--ddl", "duckdb"][..],
+        &["schema", "--markdown"],
+        &["completions", "bash"],
+        &["man"],
+        &["verify", "--out", lake],
+        &["verify", "--json", "--out", lake],
+        &["status", "--offline", "--out", lake],
+        &["convert", "--json", "--account", ACCOUNT, "--out", lake, inputs],
+        &["convert", "--account", ACCOUNT, "--out", lake, inputs],
+    ] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        // Captured it would not be full.
+        let child = command().args(words).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let done = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(said.contains("standard output: No space left on device"), "{words:?}: {said}");
+        // What expires in the samples is told by 3 in any case.
+        assert!(matches!(done.status.code(), Some(1 | 3)), "{words:?}: {:?}", done.status);
     }
 }
 

@@ -172,4 +172,7 @@ fn a_service_that_is_away_is_told() {
         assert!(done.stderr.contains("there is no lake here"), "{}", done.stderr);
         assert_eq!(done.stdout, "");
     }
+    // Without an account, the lake can be asked still.
+    let done = lp(&["status", "--out", scene.folder.path().to_str().unwrap()]).exits(2);
+    assert!(done.stderr.contains("`lp-archive status --offline`"), "{}", done.stderr);
 }

@@ -198,6 +198,16 @@ fn rows_that_stand_twice_are_found() {
     assert!(found(&run).iter().any(|(kind, _)| kind == "twice"), "{}", run.stdout);
 }
 
+/// To look at nothing finds nothing.
+#[test]
+fn a_mistyped_account_is_no_clean_bill() {
+    let temporary = tempfile::tempdir().unwrap();
+    let lake = lake_of_samples(temporary.path());
+    let run = verify(&lake, &["--account", "7555581"]).exits(2);
+    let said = "the lake holds nothing of account 7555581; it holds 75555851";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+}
+
 #[test]
 fn where_there_is_no_lake_exits_with_6() {
     let temporary = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::kept::{self, Kept};
 use super::unreadable;
-use crate::model::{AccountId, Fault, FaultKind, Scope, Stage, Stream, parse_part_name};
+use crate::model::{AccountId, Fault, FaultKind, Scope, Stage, Stream, counted, parse_part_name};
 
 /// What people and tools append to the service's names.
 const SUFFIXES: [&str; 5] = [".gz", ".pgp", ".gpg", ".asc", ".json"];
@@ -33,6 +33,9 @@ pub(super) struct Claim {
     pub(super) bytes: u64,
 }
 
+/// Names told of files that are left out, at most.
+const NAMES_TOLD: usize = 3;
+
 /// What the walk met so far.
 pub(super) struct Found<'a> {
     account: &'a AccountId,
@@ -40,13 +43,32 @@ pub(super) struct Found<'a> {
     pub(super) files: BTreeMap<(Stream, String), Candidate>,
     pub(super) faults: Vec<(Option<Stream>, Fault)>,
     pub(super) skipped: u64,
+    /// The first ones of these.
+    skipped_names: Vec<String>,
     /// Folders by their real paths, so that links make no loops.
     seen: HashSet<PathBuf>,
 }
 
 impl<'a> Found<'a> {
     pub(super) fn of(account: &'a AccountId) -> Found<'a> {
-        Found { account, files: BTreeMap::new(), faults: Vec::new(), skipped: 0, seen: HashSet::new() }
+        let (files, faults, skipped_names, seen) = Default::default();
+        Found { account, files, faults, skipped: 0, skipped_names, seen }
+    }
+
+    /// How many files were passed over, and what they are called; `None`: there are none.
+    pub(super) fn left_out(&self) -> Option<String> {
+        let names = self.skipped_names.join(", ");
+        let more = if self.skipped > NAMES_TOLD as u64 { ", …" } else { "" };
+        let left =
+            format!("{} left out: not named like a part: {names}{more}", counted(self.skipped, "file"));
+        (self.skipped > 0).then_some(left)
+    }
+
+    fn skip(&mut self, path: &Path) {
+        self.skipped += 1;
+        if self.skipped_names.len() < NAMES_TOLD {
+            self.skipped_names.push(path.display().to_string());
+        }
     }
 
     /// A path given by hand.
@@ -90,11 +112,11 @@ impl<'a> Found<'a> {
                     Ok(metadata) if metadata.is_file() => {
                         let real = if link { real_path(&path) } else { real.join(&name) };
                         if !self.add_file(&path, real, metadata.len()) {
-                            self.skipped += 1;
+                            self.skip(&path);
                         }
                     }
                     // Sockets, devices, links to nowhere.
-                    _ => self.skipped += 1,
+                    _ => self.skip(&path),
                 }
             }
         }

@@ -62,6 +62,7 @@ async fn folders_are_walked() {
     assert_eq!(list(&folder, Stream::AgentActivity).await.warnings.len(), 1);
     assert!(surveys.warnings.is_empty(), "told once");
     assert_eq!(folder.skipped(), if cfg!(unix) { 2 } else { 1 });
+    assert!(folder.warnings()[0].contains("notes.txt"), "{:?}", folder.warnings());
     let within = folder
         .list(
             Stream::Survey,
