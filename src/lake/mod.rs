@@ -43,7 +43,7 @@
 //!
 //! Everything blocks; nothing may be called from a tokio worker thread.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -120,8 +120,8 @@ pub struct Lake {
 /// What the ledger says about some days of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Archived {
-    /// Names of archived parts.
-    pub parts: HashSet<String>,
+    /// Archived parts: name, bytes as received.
+    pub parts: HashMap<String, u64>,
     /// Lowest number above every entry, for days that have entries.
     pub next: HashMap<UtcDay, u32>,
 }
@@ -189,13 +189,13 @@ impl Lake {
                 paths.push(path);
             }
         }
-        let names = store.get_all(paths)?.into_par_iter().map(|(path, json)| {
+        let parts = store.get_all(paths)?.into_par_iter().map(|(path, json)| {
             let entry = Entry::parse(&path, &json)?;
             let parts = if entry.void { Vec::new() } else { entry.parts };
-            Ok(parts.into_iter().map(|part| part.name).collect())
+            Ok(parts.into_iter().map(|part| (part.name, part.bytes)).collect())
         });
-        let names: Vec<Vec<String>> = names.collect::<Result<_, Fault>>()?;
-        archived.parts.extend(names.into_iter().flatten());
+        let parts: Vec<Vec<(String, u64)>> = parts.collect::<Result<_, Fault>>()?;
+        archived.parts.extend(parts.into_iter().flatten());
         Ok(archived)
     }
 

@@ -179,7 +179,7 @@ impl<'r, 'l> Line<'r, 'l> {
         let day = job.day();
         self.jobs.push_front(Job { races: races + 1, ..job });
         for job in self.jobs.iter_mut().filter(|job| job.day() == day) {
-            job.parts.retain(|part| !archived.parts.contains(&part.id.name));
+            job.parts.retain(|part| !archived.parts.contains_key(&part.id.name));
         }
         self.jobs.retain(|job| !job.parts.is_empty());
         Ok(())

@@ -37,7 +37,7 @@ use crate::decode::Keyring;
 use crate::lake::{Archived, Lake, Suspects};
 use crate::model::{
     Batch, DecodeLimits, Event, EventSink, Fault, FaultKind, Part, Remedy, Scope, Stage, Stream, UtcDay,
-    Wanted, WorkOptions,
+    Wanted, WorkOptions, counted,
 };
 use crate::source::{Listing, Source};
 
@@ -173,7 +173,7 @@ impl Run<'_> {
     fn clear_suspects(&self, plan: &Plan) -> Result<(), Fault> {
         let read: HashSet<&str> =
             plan.batches.iter().flat_map(|batch| &batch.parts).map(|part| part.id.name.as_str()).collect();
-        let archived = |part: &str| plan.archived.values().any(|archived| archived.parts.contains(part));
+        let archived = |part: &str| plan.archived.values().any(|archived| archived.parts.contains_key(part));
         self.lake.clear_suspects(&plan.suspects, |part| read.contains(part) || archived(part), now_ms())
     }
 
@@ -277,7 +277,10 @@ impl Run<'_> {
         let days = parts.iter().map(|part| UtcDay::of_ms(part.scope.start_ms));
         if let (Some(first), Some(last)) = (days.clone().min(), days.max()) {
             let archived = self.lake.archived(account, stream, first, last)?;
-            parts.retain(|part| !archived.parts.contains(&part.id.name));
+            if !self.options.redo {
+                self.tell_of_other_sizes(&parts, &archived);
+            }
+            parts.retain(|part| !archived.parts.contains_key(&part.id.name));
             plan.archived.insert(stream, archived);
         }
         plan.listed.push(Listed::new(stream, listed, bad_entries, &parts));
@@ -292,6 +295,22 @@ impl Run<'_> {
             missing: parts.len() as u64,
         });
         Ok(parts)
+    }
+
+    /// A part is known by its name: what came under it again, and is another file, is not archived.
+    fn tell_of_other_sizes(&self, parts: &[Part], archived: &Archived) {
+        let others = parts.iter().filter_map(|part| {
+            let (now, then) = (part.bytes?, *archived.parts.get(&part.id.name)?);
+            (now != then).then_some((part, now, then))
+        });
+        let Some((part, now, then)) = others.clone().next() else { return };
+        let message = format!(
+            "{} archived already, with another size than now: {} had {then} bytes and has {now}; what is archived stays (of \
+             a salvaged file, --redo takes the sound copy)",
+            counted(others.count() as u64, "part"),
+            part.id,
+        );
+        self.events.emit(Event::Warning { message });
     }
 
     /// Chosen parts that are neither listed nor archived: without a word they would pass for done.
@@ -309,7 +328,7 @@ impl Run<'_> {
                 Some(day) => self.lake.archived(account, *stream, day, day)?.parts,
                 None => Default::default(),
             };
-            for name in gone.filter(|name| !archived.contains(*name)) {
+            for name in gone.filter(|name| !archived.contains_key(*name)) {
                 let fault =
                     Fault::new(FaultKind::Gone, Stage::List, "it is planned, but not listed any more")
                         .of(format!("{account}/{stream}/{name}"))

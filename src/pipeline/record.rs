@@ -237,7 +237,7 @@ impl Run<'_> {
             return Ok(listed.record.clone());
         };
         let archived = self.lake.archived(self.source.account(), listed.stream, first, last)?.parts;
-        let left: Vec<_> = listed.missing.iter().filter(|(name, _)| !archived.contains(name)).collect();
+        let left: Vec<_> = listed.missing.iter().filter(|(name, _)| !archived.contains_key(name)).collect();
         self.tell_unarchived(listed, &left);
         let failed = left.iter().take(MAX_NAMED).map(|(name, scope)| FailedPart {
             name: name.clone(),

@@ -232,3 +232,20 @@ fn sha256(data: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, data);
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// Parts are known by their names. Other content under a name that is archived would pass for done without a word.
+#[test]
+fn another_file_of_an_archived_name_is_told() {
+    let temporary = tempfile::tempdir().unwrap();
+    let lake = temporary.path().join("lake");
+    let inputs = generated(temporary.path(), "1MiB", 3);
+    assert!(!convert(&lake, &[&inputs], &[]).exits(0).stderr.contains("another size"));
+    let before = objects(&lake);
+    let other = fs::read_dir(&inputs).unwrap().next().unwrap().unwrap().path();
+    fs::write(&other, gzip(b"")).unwrap();
+    let done = convert(&lake, &[&inputs], &[]).exits(0);
+    let said = "1 part archived already, with another size than now: 75555851/";
+    assert!(done.stderr.contains(said) && done.stderr.contains("--redo"), "{}", done.stderr);
+    assert_eq!(done.summary()["parts"], 0);
+    assert_eq!(objects(&lake), before);
+}
