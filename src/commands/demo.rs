@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::sync::archive_accounts;
-use super::{common_flags, conclude, start_reporter};
+use super::{common_flags, conclude, print_result, start_reporter};
 use crate::cli::{CommonArgs, DemoArgs, LogFormat, SelectArgs};
 use crate::config::{Config, Environment, Flags};
 use crate::demo::generator::{self, GeneratorOptions};
@@ -14,13 +14,14 @@ use crate::demo::{key, sample, service};
 use crate::exit::Exit;
 use crate::model::{Fault, FaultKind, Stage};
 use crate::pipeline::now_ms;
+use crate::report::{bytes_text, counted};
 use crate::tables::read_parquet;
 
 /// Runs `demo`, or one of its side jobs: writing sample files, serving a folder.
 pub fn run(args: DemoArgs, common: CommonArgs) -> Exit {
     let done = match (&args.serve, &args.write_files) {
         (Some(dir), _) => serve(dir, &args).map(|()| Exit::Done),
-        (None, Some(dir)) => write_files(dir, &args, &common).map(|()| Exit::Done),
+        (None, Some(dir)) => write_files(dir, &args, &common),
         (None, None) => show(&args, &common),
     };
     done.unwrap_or_else(|fault| Exit::because(&fault, &common))
@@ -32,19 +33,25 @@ fn serve(dir: &Path, args: &DemoArgs) -> Result<(), Fault> {
     service::serve_folder(dir, options).map_err(|e| failed(&e, dir))
 }
 
-fn write_files(dir: &Path, args: &DemoArgs, common: &CommonArgs) -> Result<(), Fault> {
+fn write_files(dir: &Path, args: &DemoArgs, common: &CommonArgs) -> Result<Exit, Fault> {
     let from_ms = args.from.unwrap_or_else(|| now_ms() - 33 * 3_600_000);
     let options =
         generator_options(sample::bulk_options(args.seed, from_ms, args.size.unwrap_or(64 << 20)), args);
     let written = generator::write_files(dir, &options).map_err(|e| failed(&e, dir))?;
-    let mut out = std::io::stdout().lock();
-    let _ = if common.json {
-        writeln!(out, "{}", written.counts.to_json())
+    let said = if common.json {
+        format!("{}\n", written.counts.to_json())
     } else {
         let rows: u64 = written.counts.rows().values().sum();
-        writeln!(out, "wrote {} bytes for {rows} rows to {}", written.bytes, dir.display())
+        format!(
+            "wrote {} in gzip for {} to {}; next:\n  lp-archive convert --account {} --out lake {}\n",
+            bytes_text(written.bytes),
+            counted(rows, "row"),
+            dir.display(),
+            options.account,
+            shell_word(&dir.display().to_string()),
+        )
     };
-    Ok(())
+    Ok(print_result(said, Exit::Done, common))
 }
 
 fn generator_options(options: GeneratorOptions, args: &DemoArgs) -> GeneratorOptions {
@@ -118,7 +125,7 @@ fn say_queries(out: &str) {
          SELECT question, answer, count(*) AS n\n\
          FROM {}\n\
          GROUP BY ALL ORDER BY n DESC LIMIT 10;\n\n\
-         What LivePerson tells twice counts twice here. The views show it once, such as messages_latest:\n  \
+         What LivePerson tells twice counts twice here. Views show it once, such as\nmessages_latest:\n  \
          lp-archive schema --ddl duckdb --out {} > views.sql\n\n\
          For your own account: lp-archive config init, then plan, then sync.",
         from("navigation"),
