@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, ready};
 
-use self::found::{Candidate, Claim, Found, NAME_PATTERN};
+use self::found::{Candidate, Claim, Found, NAME_PATTERN, Named};
 use super::{Listing, Source};
 use crate::model::{AccountId, Fault, FaultKind, Part, PartId, Payload, Stage, Stream, Wanted, counted};
 
@@ -53,15 +53,17 @@ impl Folder {
         let mut folder = Folder {
             account: account.clone(),
             parts: Vec::new(),
-            warnings: found.left_out().into_iter().collect(),
+            warnings: found.skipped.told("left out, not named like a part").into_iter().collect(),
             entry_faults: found.faults,
-            skipped: found.skipped,
+            skipped: found.skipped.all,
         };
+        let mut twice = Named::default();
         for ((stream, name), candidate) in found.files {
-            folder.add(stream, name, &candidate)?;
+            folder.add(stream, name, &candidate, &mut twice)?;
         }
+        folder.warnings.extend(twice.told("left out, the same as others of their names"));
         if folder.parts.is_empty() && folder.entry_faults.is_empty() {
-            let message = match found.skipped {
+            let message = match found.skipped.all {
                 0 => "no Data Access file in it".to_owned(),
                 others => format!("no Data Access file in it, but {}", counted(others, "other file")),
             };
@@ -87,7 +89,14 @@ impl Folder {
         self.entry_faults.iter().map(|(_, fault)| fault)
     }
 
-    fn add(&mut self, stream: Stream, name: String, candidate: &Candidate) -> Result<(), Fault> {
+    /// `twice`: files that hold what another one holds.
+    fn add(
+        &mut self,
+        stream: Stream,
+        name: String,
+        candidate: &Candidate,
+        twice: &mut Named,
+    ) -> Result<(), Fault> {
         let mut paths = candidate.paths.values();
         let Some(Claim { path: first, bytes }) = paths.next() else { return Ok(()) };
         let id = PartId { account: self.account.clone(), stream, name };
@@ -101,11 +110,7 @@ impl Folder {
                 self.entry_faults.push((Some(stream), fault));
                 return Ok(());
             }
-            self.warnings.push(format!(
-                "{} is the same as {} and counts once",
-                other.display(),
-                first.display()
-            ));
+            twice.push(other.display());
         }
         let Some(location) = first.to_str().map(str::to_owned) else {
             let fault = Fault::new(FaultKind::Damaged, Stage::List, "its path is not UTF-8")

@@ -7,6 +7,7 @@
 //! ```
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,8 +34,30 @@ pub(super) struct Claim {
     pub(super) bytes: u64,
 }
 
-/// Names told of files that are left out, at most.
-const NAMES_TOLD: usize = 3;
+/// Files of which there may be many: the first ones are told.
+#[derive(Default)]
+pub(super) struct Named {
+    pub(super) all: u64,
+    first: Vec<String>,
+}
+
+impl Named {
+    const TOLD: usize = 3;
+
+    pub(super) fn push(&mut self, name: impl Display) {
+        self.all += 1;
+        if self.first.len() < Self::TOLD {
+            self.first.push(name.to_string());
+        }
+    }
+
+    /// `5 files left out: a, b, c, …`, where `what` is "left out"; `None`: there are none.
+    pub(super) fn told(&self, what: &str) -> Option<String> {
+        let more = if self.all > Self::TOLD as u64 { ", …" } else { "" };
+        let text = format!("{} {what}: {}{more}", counted(self.all, "file"), self.first.join(", "));
+        (self.all > 0).then_some(text)
+    }
+}
 
 /// What the walk met so far.
 pub(super) struct Found<'a> {
@@ -42,33 +65,15 @@ pub(super) struct Found<'a> {
     /// By stream and part name.
     pub(super) files: BTreeMap<(Stream, String), Candidate>,
     pub(super) faults: Vec<(Option<Stream>, Fault)>,
-    pub(super) skipped: u64,
-    /// The first ones of these.
-    skipped_names: Vec<String>,
+    pub(super) skipped: Named,
     /// Folders by their real paths, so that links make no loops.
     seen: HashSet<PathBuf>,
 }
 
 impl<'a> Found<'a> {
     pub(super) fn of(account: &'a AccountId) -> Found<'a> {
-        let (files, faults, skipped_names, seen) = Default::default();
-        Found { account, files, faults, skipped: 0, skipped_names, seen }
-    }
-
-    /// How many files were passed over, and what they are called; `None`: there are none.
-    pub(super) fn left_out(&self) -> Option<String> {
-        let names = self.skipped_names.join(", ");
-        let more = if self.skipped > NAMES_TOLD as u64 { ", …" } else { "" };
-        let left =
-            format!("{} left out: not named like a part: {names}{more}", counted(self.skipped, "file"));
-        (self.skipped > 0).then_some(left)
-    }
-
-    fn skip(&mut self, path: &Path) {
-        self.skipped += 1;
-        if self.skipped_names.len() < NAMES_TOLD {
-            self.skipped_names.push(path.display().to_string());
-        }
+        let (files, faults, skipped, seen) = Default::default();
+        Found { account, files, faults, skipped, seen }
     }
 
     /// A path given by hand.
@@ -112,11 +117,11 @@ impl<'a> Found<'a> {
                     Ok(metadata) if metadata.is_file() => {
                         let real = if link { real_path(&path) } else { real.join(&name) };
                         if !self.add_file(&path, real, metadata.len()) {
-                            self.skip(&path);
+                            self.skipped.push(path.display());
                         }
                     }
                     // Sockets, devices, links to nowhere.
-                    _ => self.skip(&path),
+                    _ => self.skipped.push(path.display()),
                 }
             }
         }
