@@ -156,10 +156,6 @@ impl SharedPages {
             .set_total_uncompressed_size(pages.uncompressed as i64)
             .set_dictionary_page_offset(dictionary.map(|_| 0))
             .set_data_page_offset(first)
-            // Whoever counts rows reads the footer of every object and no more; these are optional.
-            .set_unencoded_byte_array_data_bytes(None)
-            .set_repetition_level_histogram(None)
-            .set_definition_level_histogram(None)
             .build()?;
         let mut offset_index = close.offset_index.take();
         let mut offset = first;

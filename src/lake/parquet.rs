@@ -252,8 +252,12 @@ pub(super) fn append_row_group(writer: &mut Writer, chunks: Vec<Chunk>) -> Resul
     writer.inner_mut().reserve(bytes.sum());
     let append = || -> Result<(), ParquetError> {
         let mut group = writer.next_row_group()?;
-        for chunk in chunks {
-            group.append_column(&chunk.bytes, chunk.close)?;
+        for Chunk { bytes, mut close } in chunks {
+            // Whoever counts rows reads the footer of every object and no more; these are optional.
+            let builder = close.metadata.into_builder().set_unencoded_byte_array_data_bytes(None);
+            let builder = builder.set_repetition_level_histogram(None).set_definition_level_histogram(None);
+            close.metadata = builder.build()?;
+            group.append_column(&bytes, close)?;
         }
         group.close().map(drop)
     };
