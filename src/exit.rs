@@ -101,12 +101,13 @@ impl Exit {
         streams_listed: usize,
         findings: bool,
     ) -> Exit {
-        let mut asked: Vec<Exit> =
-            faults.into_iter().map(|fault| Exit::of_fault(fault, streams_listed)).collect();
-        if findings {
-            asked.push(Exit::Partial);
-        }
-        PRECEDENCE.into_iter().find(|exit| asked.contains(exit)).unwrap_or(Exit::Done)
+        let asked = faults.into_iter().map(|fault| Exit::of_fault(fault, streams_listed));
+        asked.fold(if findings { Exit::Partial } else { Exit::Done }, Exit::and)
+    }
+
+    /// Of two that apply, the one that comes first.
+    pub fn and(self, other: Exit) -> Exit {
+        PRECEDENCE.into_iter().find(|exit| [self, other].contains(exit)).unwrap_or(Exit::Done)
     }
 
     fn of_fault(fault: &Fault, streams_listed: usize) -> Exit {

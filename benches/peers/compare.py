@@ -60,7 +60,7 @@ def make_data(program, data, size, seed, days):
     if not data.exists():
         make = [program, "demo", "--write-files", data, "--size", size, "--documented"]
         make += ["--seed", seed, "--from", "2026-10-01T00:00:00Z", "--hours", str(24 * days)]
-        subprocess.run(make, check=True)
+        subprocess.run(make, check=True, stdout=sys.stderr)
 
 
 def arguments(description, size, times):

@@ -99,18 +99,16 @@ fn show(args: &DemoArgs, common: &CommonArgs) -> Result<Exit, Fault> {
     let outcome = archive_accounts(&config, &select, None, &reporter);
     let exit = conclude(&reporter, &outcome, config.strict);
     if exit == Exit::Done && !common.json && !common.quiet {
-        say_queries(&out);
+        return Ok(print_result(queries(&out), exit, common));
     }
     Ok(exit)
 }
 
 /// Three questions to the lake.
-fn say_queries(out: &str) {
+fn queries(out: &str) -> String {
     // Two lines: the path may be long.
     let from = |table: &str| read_parquet(out, table).replace(", union_by_name", ",\n  union_by_name");
-    let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(
-        stdout,
+    format!(
         "\nThree queries to try in DuckDB:\n\n\
          -- pages and visitors per day\n\
          SELECT date, count(*) AS pages, count(DISTINCT visitor_id) AS visitors\n\
@@ -127,12 +125,12 @@ fn say_queries(out: &str) {
          GROUP BY ALL ORDER BY n DESC LIMIT 10;\n\n\
          What LivePerson tells twice counts twice here. Views show it once, such as\nmessages_latest:\n  \
          lp-archive schema --ddl duckdb --out {} > views.sql\n\n\
-         For your own account: lp-archive config init, then plan, then sync.",
+         For your own account: lp-archive config init, then plan, then sync.\n",
         from("navigation"),
         from("messages"),
         from("survey_answers"),
         shell_word(out),
-    );
+    )
 }
 
 /// A word as a shell takes it.

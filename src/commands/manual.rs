@@ -16,23 +16,20 @@ pub fn completions(args: &CompletionsArgs, common: &CommonArgs) -> Exit {
 
 /// Runs `man`.
 pub fn man(args: &ManArgs, common: &CommonArgs) -> Exit {
-    let pages = match (cli::man_pages(), &args.folder) {
-        (Ok(pages), None) => {
-            return print_result(pages.first().map_or(&[][..], |(_, main)| main), Exit::Done, common);
+    let done = cli::man_pages().and_then(|pages| match &args.folder {
+        Some(folder) => write_all(folder, &pages).map(|()| Exit::Done),
+        None => {
+            let main = pages.first().map_or(&[][..], |(_, main)| main);
+            Ok(print_result(main, Exit::Done, common))
         }
-        (Ok(pages), Some(folder)) => write_all(folder, &pages),
-        (Err(error), _) => Err(error),
-    };
-    match pages {
-        Ok(()) => Exit::Done,
-        Err(error) => {
-            let folder = args.folder.as_deref().unwrap_or(Path::new("."));
-            let fault = Fault::new(FaultKind::Config, Stage::Write, error.to_string())
-                .of(folder.display())
-                .advise("give a folder that can be written");
-            Exit::because(&fault, common)
-        }
-    }
+    });
+    done.unwrap_or_else(|error| {
+        let place = args.folder.as_deref().unwrap_or(Path::new("standard output"));
+        let fault = Fault::new(FaultKind::Config, Stage::Write, error.to_string())
+            .of(place.display())
+            .advise("give a folder that can be written");
+        Exit::because(&fault, common)
+    })
 }
 
 fn write_all(folder: &Path, pages: &[(String, Vec<u8>)]) -> io::Result<()> {

@@ -6,8 +6,8 @@ use std::io::{self, IsTerminal, Write};
 use crate::cli::{CommonArgs, ConvertArgs, SelectArgs};
 use crate::config::{Config, ConvertConfig, Environment, Flags, Inputs};
 use crate::exit::Exit;
-use crate::model::{Event, EventSink, Fault, FaultKind, Stage};
-use crate::report::{ReportOptions, Reporter, start_log};
+use crate::model::{Event, EventSink, Fault};
+use crate::report::{ReportOptions, Reporter, printed_whole, start_log};
 
 mod archive;
 pub mod config;
@@ -96,18 +96,14 @@ fn reporter_with(options: ReportOptions, common: &CommonArgs, warnings: &[String
     reporter
 }
 
-/// Prints a command's result. `done`: its exit code, if it could be printed.
+/// Prints a command's result. `done`: its exit code, unless one for what could not be printed comes first.
 pub fn print_result(text: impl AsRef<[u8]>, done: Exit, common: &CommonArgs) -> Exit {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
+    match printed_whole(out.write_all(text.as_ref()).and_then(|()| out.flush())) {
         Ok(()) => done,
-        // Whoever read it has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => done,
-        Err(error) => {
-            let fault = Fault::new(FaultKind::Unavailable, Stage::Write, error.to_string())
-                .of("standard output")
-                .advise("what it goes to holds a part of it at most: run again");
-            Exit::because(&fault, common)
+        Err(fault) => {
+            let fault = fault.advise("what it goes to holds a part of it at most: run again");
+            done.and(Exit::because(&fault, common))
         }
     }
 }

@@ -64,10 +64,7 @@ pub fn run(args: StatusArgs, common: CommonArgs) -> Exit {
     });
     // Ends the display, before which nothing may be printed.
     let exit = conclude(&reporter, &outcome, config.strict);
-    match (exit, show(&found, &asked, &common)) {
-        (Exit::Done, shown) => shown,
-        (failed, _) => failed,
-    }
+    exit.and(show(&found, &asked, &common))
 }
 
 fn recorded(args: &StatusArgs, asked: &Asked, common: &CommonArgs) -> Result<Vec<StreamStatus>, Fault> {

@@ -47,11 +47,11 @@ fn verify(args: &VerifyArgs, common: &CommonArgs) -> Result<Verified, Fault> {
     };
     let verified = workshop.lake.verify(&options, &|| workshop.stop.check());
     let verified = verified.map_err(|fault| fault.of(&config.out))?;
-    match &args.account {
-        Some(account) if verified.entries == 0 && verified.findings.is_empty() => {
-            is_known(account, &workshop.lake.accounts()?)?;
-        }
-        _ => {}
+    if let Some(account) = &args.account
+        && verified.entries == 0
+        && verified.findings.is_empty()
+    {
+        is_known(account, &workshop.lake.accounts()?)?;
     }
     Ok(verified)
 }

@@ -193,19 +193,11 @@ impl Reporter {
                 printed = state.results.write_all(text.as_bytes());
             }
         }
-        match printed.and_then(|()| state.results.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                let name = "standard output";
-                let fault = Fault::new(FaultKind::Unavailable, Stage::Write, error.to_string())
-                    .of(name)
-                    .advise("the summary is not whole; what was archived is");
-                state.summary.fail(FailedUnit::Run, name.into(), &fault);
-                let fields = json_lines::with_fault(json!({}), &fault);
-                self.shared.say(&mut state, Level::Error, "run_failed", &fault.to_string(), fields);
-                Summary { seconds: summary.seconds, ..state.summary.clone() }
-            }
-            _ => summary,
-        }
+        let printed = printed_whole(printed.and_then(|()| state.results.flush()));
+        drop(state);
+        let Err(fault) = printed else { return summary };
+        self.run_failed(&fault.advise("the summary is not whole; what was archived is"));
+        self.summary()
     }
 
     fn stop_minute(&self) {
@@ -214,6 +206,16 @@ impl Reporter {
             drop(stop);
             let _ = thread.join();
         }
+    }
+}
+
+/// What became of printing on stdout. Whoever closed it has seen enough.
+pub fn printed_whole(written: io::Result<()>) -> Result<(), Fault> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Fault::new(FaultKind::Unavailable, Stage::Write, error.to_string()).of("standard output"))
+        }
+        _ => Ok(()),
     }
 }
 

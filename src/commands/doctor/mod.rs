@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write};
 
 use self::checklist::{Check, Checklist, State};
 use self::steps::Steps;
-use super::load_config;
+use super::{load_config, print_result};
 use crate::cli::{CommonArgs, DoctorArgs, SelectArgs};
 use crate::config::Environment;
 use crate::exit::Exit;
@@ -20,13 +20,12 @@ pub fn run(args: DoctorArgs, common: CommonArgs) -> Exit {
     let mut tell = teller(&common);
     let select = SelectArgs { config: args.config, ..SelectArgs::default() };
     let list = examine(&select, &common, &mut tell);
-    let mut out = std::io::stdout().lock();
-    let _ = match common {
-        CommonArgs { json: true, .. } => writeln!(out, "{}", list.json()),
-        CommonArgs { quiet: true, .. } => Ok(()),
-        _ => writeln!(out, "\n{}", list.verdict()),
+    let said = match common {
+        CommonArgs { json: true, .. } => format!("{}\n", list.json()),
+        CommonArgs { quiet: true, .. } => String::new(),
+        _ => format!("\n{}\n", list.verdict()),
     };
-    list.exit()
+    print_result(said, list.exit(), &common)
 }
 
 fn examine(select: &SelectArgs, common: &CommonArgs, tell: &mut dyn FnMut(&Check)) -> Checklist {
