@@ -106,12 +106,17 @@ impl Primitive<i64> {
 /// Bytes of a vector up to which the next one gets its size at once; one of an unusual size is an exception.
 const RENEWED_BYTES: usize = 1 << 20;
 
+/// Bytes from which on the allocator cuts a vector where it lies.
+const LARGE_BYTES: usize = 16 << 10;
+
 /// Takes what is in the vector and leaves room for as much: the next rows will be like these.
 pub fn renew<T>(values: &mut Vec<T>) -> Vec<T> {
     let room = if size_of_val(values.as_slice()) <= RENEWED_BYTES { values.len() } else { 0 };
     let mut taken = std::mem::replace(values, Vec::with_capacity(room));
-    if taken.len() < taken.capacity() / 2 {
-        // It may wait long for its row group, and the last rows of a part are few.
+    // It may wait long for its row group. A large vector is cut where it lies, a small one is copied.
+    let is_large = size_of_val(taken.as_slice()) >= LARGE_BYTES;
+    let least = if is_large { taken.capacity() / 8 * 7 } else { taken.capacity() / 2 };
+    if taken.len() < least {
         taken.shrink_to_fit();
     }
     taken
