@@ -128,21 +128,25 @@ struct ChunkWriter {
 }
 
 impl Encoder {
-    /// One row group. Runs on the current rayon pool: the caller must hold no lock.
-    pub fn encode(&self, batches: &[RecordBatch]) -> Result<Vec<Chunk>, Fault> {
+    /// One row group. Runs on the current rayon pool: the caller must hold no lock. Each column is given up as soon as it
+    /// is written.
+    pub fn encode(&self, batches: Vec<RecordBatch>) -> Result<Vec<Chunk>, Fault> {
         let mut writers = self.writers().map_err(failed)?.into_iter();
-        let columns: Vec<(usize, Vec<ChunkWriter>)> = self
+        let columns: Vec<(usize, Vec<ChunkWriter>, Vec<ArrayRef>)> = self
             .schema
             .fields()
             .iter()
             .enumerate()
-            .map(|(index, field)| (index, writers.by_ref().take(leaves_of(field.data_type())).collect()))
+            .map(|(index, field)| {
+                let arrays = batches.iter().map(|batch| batch.column(index).clone()).collect();
+                (index, writers.by_ref().take(leaves_of(field.data_type())).collect(), arrays)
+            })
             .collect();
+        drop(batches);
         let chunks: Result<Vec<Vec<Chunk>>, ParquetError> = columns
             .into_par_iter()
-            .map(|(index, writers)| {
+            .map(|(index, writers, arrays)| {
                 let field = self.schema.field(index);
-                let arrays: Vec<&ArrayRef> = batches.iter().map(|batch| batch.column(index)).collect();
                 if is_text(field.data_type()) {
                     return writers
                         .into_iter()
@@ -174,7 +178,7 @@ impl Encoder {
         &self,
         mut writer: ChunkWriter,
         index: usize,
-        arrays: &[&ArrayRef],
+        arrays: &[ArrayRef],
     ) -> Result<Chunk, ParquetError> {
         let rows = arrays.iter().map(|array| array.len() - array.logical_null_count()).sum();
         let filtered = self.filtered.contains(&index);
@@ -193,17 +197,18 @@ impl Encoder {
                 return Ok(chunk);
             }
         }
-        let field = Field::new(writer.column.name(), DataType::Utf8, self.schema.field(index).is_nullable());
+        let (name, nullable) = (writer.column.name().to_owned(), self.schema.field(index).is_nullable());
         let mut write = |array: &ArrayRef| -> Result<(), ParquetError> {
+            let field = Field::new(&name, array.data_type().clone(), nullable);
             compute_leaves(&field, array)?.iter().try_for_each(|leaf| writer.writer.write(leaf))
         };
-        let (runs, rows): (Vec<&ArrayRef>, Vec<&ArrayRef>) =
-            arrays.iter().partition(|array| array.as_run_opt::<Int32Type>().is_some());
+        let (runs, rows): (Vec<ArrayRef>, Vec<ArrayRef>) =
+            arrays.iter().cloned().partition(|array| array.as_run_opt::<Int32Type>().is_some());
         let rows = few(rows)?;
         let mut bounds = bounds()?;
         for array in runs.iter().filter_map(|array| array.as_run_opt()) {
             bounds.add_runs(array, None);
-            rows_of(array).try_for_each(|rows| write(&(Arc::new(rows) as ArrayRef)))?;
+            write(&(Arc::new(rows_of(array)?) as ArrayRef))?;
         }
         for array in &rows {
             bounds.add(array.as_string(), None);
@@ -232,12 +237,12 @@ impl ChunkWriter {
 }
 
 /// The arrays, or, of many small ones, one: each costs `parquet` the same again, however few its rows.
-fn few(arrays: Vec<&ArrayRef>) -> Result<Vec<ArrayRef>, ParquetError> {
+fn few(arrays: Vec<ArrayRef>) -> Result<Vec<ArrayRef>, ParquetError> {
     let rows: usize = arrays.iter().map(|array| array.len()).sum();
     if arrays.len() < 2 || rows >= arrays.len() * SMALL_ARRAY_ROWS {
-        return Ok(arrays.into_iter().cloned().collect());
+        return Ok(arrays);
     }
-    let arrays: Vec<&dyn Array> = arrays.into_iter().map(|array| array.as_ref()).collect();
+    let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array.as_ref()).collect();
     Ok(vec![concat(&arrays)?])
 }
 
@@ -341,7 +346,7 @@ pub fn encode_object(
     let bytes = batches.iter().map(batch_bytes).sum();
     let (mut writer, encoder) = open_writer(table, options, Vec::new())?;
     for group in group_rows(batches, rows_of_group(rows, bytes, options)) {
-        append_row_group(&mut writer, encoder.encode(&group)?)?;
+        append_row_group(&mut writer, encoder.encode(group)?)?;
     }
     close_writer(writer)
 }
@@ -445,7 +450,7 @@ mod tests {
         let hints = vec![("t".to_owned(), ColumnHint::Bloom)];
         let shape = TableShape { schema: batch.schema(), hints, ..shape() };
         let (mut writer, encoder) = open_writer(&shape, &LakeOptions::default(), vec![]).unwrap();
-        append_row_group(&mut writer, encoder.encode(&[batch]).unwrap()).unwrap();
+        append_row_group(&mut writer, encoder.encode(vec![batch]).unwrap()).unwrap();
         // What was not reserved would have doubled it.
         let (written, room) = (writer.inner().len(), writer.inner().capacity());
         assert!(written > 100_000 && room < written * 5 / 4, "{written} of {room}");
@@ -477,7 +482,7 @@ mod tests {
                 hints,
             };
             let (_, encoder) = open_writer(&shape, &LakeOptions::default(), vec![]).unwrap();
-            let ours = encoder.encode(&batches).unwrap().remove(0);
+            let ours = encoder.encode(batches.clone()).unwrap().remove(0);
             let theirs = properties(&shape, &LakeOptions::default(), vec![]).into_builder();
             let mut theirs =
                 theirs.set_column_statistics_enabled(ColumnPath::from("t"), EnabledStatistics::Page);

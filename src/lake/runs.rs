@@ -14,8 +14,9 @@ use std::collections::HashMap;
 
 use ahash::RandomState;
 
-use arrow::array::{AsArray, RunArray, StringArray, StringBuilder};
+use arrow::array::{Array, AsArray, DictionaryArray, RunArray};
 use arrow::datatypes::{DataType, Int32Type};
+use arrow::error::ArrowError;
 use parquet::basic::{Encoding, PageType};
 use parquet::column::page::Page;
 use parquet::column::writer::ColumnCloseResult;
@@ -49,21 +50,16 @@ pub(super) fn runs_of(array: &Runs) -> impl Iterator<Item = (usize, Option<&str>
     })
 }
 
-/// Bytes of texts from which on an array by row is not made longer.
-const BY_ROW_BYTES: usize = 1 << 20;
-
-/// The same by row, in several arrays: a run may be of a text that takes more memory by row than there is.
-pub(super) fn rows_of(array: &Runs) -> impl Iterator<Item = StringArray> {
-    let mut texts = runs_of(array).flat_map(|(rows, text)| std::iter::repeat_n(text, rows)).peekable();
-    std::iter::from_fn(move || {
-        texts.peek()?;
-        let mut rows = StringBuilder::new();
-        while rows.values_slice().len() < BY_ROW_BYTES {
-            let Some(text) = texts.next() else { break };
-            rows.append_option(text);
-        }
-        Some(rows.finish())
-    })
+/// The same by row: which of the texts each row has. No text is copied, for a run may be of one that takes more memory by
+/// row than there is.
+pub(super) fn rows_of(array: &Runs) -> Result<DictionaryArray<Int32Type>, ArrowError> {
+    let first = array.get_start_physical_index();
+    let texts = array.values().slice(first, array.values().len() - first);
+    let mut keys = Vec::with_capacity(array.len());
+    for ((rows, _), key) in runs_of(array).zip(0..) {
+        keys.resize(keys.len() + rows, key);
+    }
+    DictionaryArray::try_new(keys.into(), texts)
 }
 
 /// The texts of a chunk in their order, each as a key.
@@ -319,7 +315,7 @@ impl Hybrid {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{Array, ArrayRef, Int32Array, RecordBatch};
+    use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
     use arrow::datatypes::{Field, Schema, SchemaRef};
     use bytes::Bytes;
     use parquet::arrow::ArrowWriter;
@@ -354,9 +350,7 @@ mod tests {
     }
 
     fn by_row(runs: &ArrayRef) -> ArrayRef {
-        let arrays: Vec<StringArray> = rows_of(runs.as_run()).collect();
-        let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array as &dyn Array).collect();
-        arrow::compute::concat(&arrays).unwrap()
+        arrow::compute::cast(&rows_of(runs.as_run()).unwrap(), &DataType::Utf8).unwrap()
     }
 
     fn shape(arrays: &[ArrayRef], hints: &[ColumnHint]) -> TableShape {
@@ -398,7 +392,7 @@ mod tests {
             .map(|array| RecordBatch::try_new(schema.clone(), vec![array.clone()]).unwrap())
             .collect();
         let (mut writer, encoder) = open_writer(&shape, &LakeOptions::default(), vec![]).unwrap();
-        let chunks = encoder.encode(&batches).unwrap();
+        let chunks = encoder.encode(batches).unwrap();
         append_row_group(&mut writer, chunks).unwrap();
         close_writer(writer).unwrap().into()
     }

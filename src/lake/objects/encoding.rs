@@ -20,8 +20,7 @@ impl Objects {
     /// Encodes rows that were taken, and ends the object where it was waiting for that.
     pub(super) fn encode(&self, object: &Object, work: Work) -> Result<(), Fault> {
         let encoding = Encoding { objects: self, object, bytes: work.bytes, whole: false };
-        let result = work.groups.iter().try_for_each(|group| self.encode_group(object, group));
-        drop(work.groups);
+        let result = work.groups.into_iter().try_for_each(|group| self.encode_group(object, group));
         encoding.end(result.is_ok());
         let state = lock(&object.state);
         let last = state.encoding == 0;
@@ -36,14 +35,15 @@ impl Objects {
         result.and(ended)
     }
 
-    fn encode_group(&self, object: &Object, group: &[RecordBatch]) -> Result<(), Fault> {
+    fn encode_group(&self, object: &Object, group: Vec<RecordBatch>) -> Result<(), Fault> {
+        let rows: usize = group.iter().map(RecordBatch::num_rows).sum();
         let chunks = object.encoder.encode(group)?;
         let mut state = lock(&object.state);
         let state = &mut *state;
         let Some(writer) = state.writer.as_mut() else { return Ok(()) };
         state.footer_bytes += chunks.len() * FOOTER_BYTES_PER_CHUNK;
         append_row_group(writer, chunks)?;
-        state.rows += group.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
+        state.rows += rows as u64;
         let pieces = full_pieces(writer.inner_mut(), self.piece_bytes);
         if pieces.is_empty() {
             self.count(state);
