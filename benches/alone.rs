@@ -107,7 +107,7 @@ struct Alone<'c> {
 
 impl<'c> Alone<'c> {
     fn new(config: &'c ConvertConfig, keys: &'c Keyring, place: &Path) -> Alone<'c> {
-        let sizes = Sizes::of(config.work.memory_bytes);
+        let sizes = Sizes::of(config.work.memory_bytes, config.work.threads);
         Alone {
             config,
             sizes,

@@ -1,10 +1,11 @@
 """Questions of a DuckDB user, on our lake and on DuckDB's own files of the same data, in turn.
 
     cargo build --release
-    .venv/bin/python benches/peers/queries.py [--keep DIR] [--size 600MiB] [--days 1] [--times 9] [--threads 2]
+    .venv/bin/python benches/peers/queries.py [--keep DIR] [--size 600MiB] [--days 1] [--times 9] [--same]
 
-Both sides are made from the same generated files (`compare.py`): ours by `convert`, DuckDB's by `duck.py`. Each
-round asks every question once on each side, in a connection of its own, with nothing cached but the files' bytes.
+Both sides are made from the same generated files (`compare.py`): ours by `convert`, DuckDB's by `duck.py`, or with
+`--same` by DuckDB from each of our files, with the same columns and rows. Each round
+asks every question once on each side, in a connection of its own, with nothing cached but the files' bytes.
 Medians and ratios are printed; ratios count. CPU is the process's, over all threads. The sizes are of the same
 tables; ours hold more columns (key of each row, `extra`), bloom filters and page indexes.
 """
@@ -50,7 +51,7 @@ TABLES = ["navigation", "impressions", "engagement_attributes", "conversations",
 
 
 class Side:
-    """One way of keeping the tables."""
+    """One way of keeping the tables. `ours`: with our columns and folders."""
 
     def __init__(self, folder, ours):
         self.folder, self.ours = folder, ours
@@ -90,15 +91,30 @@ class Side:
 
 def make(folder, args):
     """Our lake and DuckDB's, unless they are there."""
-    data, ours, theirs = folder / "data", folder / "ours", folder / "theirs"
+    data, ours, theirs, same = (folder / name for name in ["data", "ours", "theirs", "same"])
     make_data(args.program, data, args.size, args.seed, args.days)
-    if not theirs.exists():
+    if not theirs.exists() and not args.same:
         subprocess.run([sys.executable, HERE / "duck.py", data, theirs, str(args.threads)], check=True)
     shutil.rmtree(ours, ignore_errors=True)
     subprocess.run(
         [args.program, "convert", "--account", "75555851", "--quiet", "--out", ours, *args.flags, data], check=True
     )
-    return Side(ours, True), Side(theirs, False)
+    if args.same:
+        copy(ours, same)
+    return Side(ours, True), Side(same, True) if args.same else Side(theirs, False)
+
+
+def copy(ours, same):
+    """Has DuckDB write each of our objects anew."""
+    shutil.rmtree(same, ignore_errors=True)
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
+    for path in ours.glob("[!_]*/*/*/*.parquet"):
+        into = same / path.relative_to(ours)
+        into.parent.mkdir(parents=True, exist_ok=True)
+        con.execute(
+            f"COPY (FROM read_parquet('{path}', hive_partitioning = false)) TO '{into}' (FORMAT parquet, COMPRESSION zstd)"
+        )
 
 
 def size(side, names):
@@ -110,6 +126,7 @@ def main():
     parser = arguments(__doc__, "600MiB", 9)
     parser.add_argument("--days", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--same", action="store_true", help="beside DuckDB's copies of our files")
     parser.add_argument("--only", help="questions whose name holds this")
     parser.add_argument("flags", nargs="*", help="more flags for convert, after --")
     args = parser.parse_args()

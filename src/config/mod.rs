@@ -219,7 +219,7 @@ fn build(layers: &mut Layers, environment: &Environment) -> Result<Config, Fault
     let wide = ServiceWide {
         retry: retry.clone(),
         max_requests: archive.work.max_requests,
-        max_memory_part_bytes: memory::split(archive.work.memory_bytes).part,
+        max_memory_part_bytes: memory::split(archive.work.memory_bytes, archive.work.threads).part,
         spool: archive.work.spool.clone(),
         max_listing_bytes: layers.size("service.max_listing", 64 << 20, 1 << 10),
     };
@@ -266,17 +266,26 @@ fn read_archive(layers: &mut Layers) -> Archive {
     let out = read_out(layers);
     let memory_bytes = layers.size("archive.memory", 512 << 20, memory::MIN_BYTES);
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    // The machine's cores are a wish, a number that was set is an order.
+    let default = memory::threads(memory_bytes, cores as usize) as u64;
+    let wanted = layers.whole("archive.threads", default, 1..=1024) as usize;
+    let threads = memory::threads(memory_bytes, wanted);
+    if threads < wanted {
+        layers.warnings.push(format!(
+            "{threads} threads work, not {wanted}: give archive.memory (--memory) 128 MiB and 48 MiB for each"
+        ));
+    }
     let raw_words =
         [("failed", RawPolicy::Failed), ("always", RawPolicy::Always), ("never", RawPolicy::Never)];
     let work = WorkOptions {
         memory_bytes,
-        threads: layers.whole("archive.threads", cores, 1..=1024) as usize,
+        threads,
         max_requests: layers.whole("service.max_requests", 4, 1..=64) as usize,
         batch_bytes: layers.size("archive.batch_bytes", 2 << 30, 1),
         spool: layers.path("archive.spool"),
         raw: layers.choice("archive.raw", Some(RawPolicy::default()), &raw_words).unwrap_or_default(),
     };
-    let split = memory::split(memory_bytes);
+    let split = memory::split(memory_bytes, work.threads);
     let lake_default = LakeOptions::default();
     let lake = LakeOptions {
         row_group_rows: layers.whole("lake.row_group_rows", lake_default.row_group_rows as u64, 1..=1 << 30)

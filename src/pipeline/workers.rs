@@ -45,7 +45,7 @@ pub struct Tools<'a> {
     pub limits: &'a DecodeLimits,
     pub stop: &'a Stop,
     pub threads: usize,
-    /// Parts that were fetched and are not done.
+    /// Parts that are worked on, or may be at once.
     pub parts_at_hand: &'a AtomicUsize,
     /// Chunks of all parts that nobody has begun to read.
     pub chunks_waiting: &'a AtomicUsize,
@@ -75,7 +75,7 @@ pub struct Sizes {
 impl Sizes {
     /// Of a memory budget. Several parts are in hand at a time, with a few chunks and readers each; beyond the
     /// sizes that a budget of 512 MiB gives, nothing is gained.
-    pub fn of(memory_bytes: u64) -> Sizes {
+    pub fn of(memory_bytes: u64, threads: usize) -> Sizes {
         let share = |of: u64, part: u64, most| usize::try_from(of / part).unwrap_or(most).min(most);
         // With little memory what is not shared out leaves little for rows, but half of it in any case.
         let shared = memory_bytes.saturating_sub(UNSHARED_BYTES).max(memory_bytes / 2);
@@ -84,9 +84,9 @@ impl Sizes {
             chunk,
             // A chunk's text is nearly twice as long, where its last record does not end in time.
             chunks_ahead: share(memory_bytes, 32, usize::MAX) / chunk.max(1),
-            rows: share(shared, 48, READER_BYTES),
+            rows: share(shared, 24 * threads.max(2) as u64, READER_BYTES),
             gathered: share(memory_bytes, 512, GATHERED_BYTES),
-            waiting: share(shared, 14, usize::MAX),
+            waiting: share(memory_bytes, 6, usize::MAX),
             buffers: share(memory_bytes, 32, BUFFER_BYTES),
         }
     }

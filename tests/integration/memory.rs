@@ -11,7 +11,7 @@ use std::process::Command;
 use lp_archive::demo::generator::{Encryption, GeneratorOptions, write_files};
 use lp_archive::demo::key::demo_secret_key;
 
-use super::program::{ACCOUNT, Run, command, repository, run};
+use super::program::{ACCOUNT, Run, command, objects, repository, run};
 use super::stand_in::first_hour;
 
 const MIB: u64 = 1 << 20;
@@ -98,6 +98,19 @@ fn input_larger_than_the_budget_stays_within_it() {
 #[ignore = "takes minutes"]
 fn input_twenty_times_the_budget_stays_within_it() {
     huge_and_small(20);
+}
+
+/// Threads that the budget does not allow stay idle; the rows of a part wait in memory until it is whole, and its
+/// objects are those of the day.
+#[test]
+fn many_threads_stay_within_the_budget_and_make_no_more_objects() {
+    let temporary = tempfile::tempdir().unwrap();
+    let inputs = many(temporary.path(), 2 * BUDGET, 4, Encryption::NONE);
+    let lake = temporary.path().join("lake");
+    let done = within("64 threads", measured(&lake, &inputs, &["--threads", "64"]), &[0]);
+    assert!(done.stderr.contains("2 threads work, not 64"), "{}", done.stderr);
+    let count = objects(&lake).len();
+    assert!(count <= 60, "{count} objects");
 }
 
 #[test]
