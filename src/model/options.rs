@@ -91,7 +91,7 @@ pub struct LakeOptions {
 impl Default for LakeOptions {
     fn default() -> Self {
         LakeOptions {
-            row_group_rows: 131_072,
+            row_group_rows: 122_880,
             row_group_bytes: 48 << 20,
             max_open_objects: 64,
             buffer_bytes: 192 << 20,
