@@ -117,7 +117,7 @@ pub struct CommonArgs {
     /// Memory budget for everything, such as 512MiB (the default) or 2GiB
     #[arg(long, global = true, value_name = "SIZE")]
     pub memory: Option<String>,
-    /// Worker threads; default: all cores, as far as the memory has 48 MiB for each beside 128 MiB
+    /// Worker threads; default: all cores, as far as memory has 48 MiB for each beside 128 MiB (two in any case)
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<String>,
     /// Exit with 3 also for unknown fields and values that do not fit; nothing is held back

@@ -197,9 +197,8 @@ impl Encoder {
                 return Ok(chunk);
             }
         }
-        let (name, nullable) = (writer.column.name().to_owned(), self.schema.field(index).is_nullable());
+        let field = Field::new(writer.column.name(), DataType::Utf8, self.schema.field(index).is_nullable());
         let mut write = |array: &ArrayRef| -> Result<(), ParquetError> {
-            let field = Field::new(&name, array.data_type().clone(), nullable);
             compute_leaves(&field, array)?.iter().try_for_each(|leaf| writer.writer.write(leaf))
         };
         let (runs, rows): (Vec<ArrayRef>, Vec<ArrayRef>) =
@@ -208,7 +207,7 @@ impl Encoder {
         let mut bounds = bounds()?;
         for array in runs.iter().filter_map(|array| array.as_run_opt()) {
             bounds.add_runs(array, None);
-            write(&(Arc::new(rows_of(array)?) as ArrayRef))?;
+            rows_of(array).try_for_each(|rows| write(&(Arc::new(rows) as ArrayRef)))?;
         }
         for array in &rows {
             bounds.add(array.as_string(), None);

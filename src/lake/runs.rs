@@ -14,9 +14,8 @@ use std::collections::HashMap;
 
 use ahash::RandomState;
 
-use arrow::array::{Array, AsArray, DictionaryArray, RunArray};
+use arrow::array::{AsArray, RunArray, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Int32Type};
-use arrow::error::ArrowError;
 use parquet::basic::{Encoding, PageType};
 use parquet::column::page::Page;
 use parquet::column::writer::ColumnCloseResult;
@@ -50,16 +49,21 @@ pub(super) fn runs_of(array: &Runs) -> impl Iterator<Item = (usize, Option<&str>
     })
 }
 
-/// The same by row: which of the texts each row has. No text is copied, for a run may be of one that takes more memory by
-/// row than there is.
-pub(super) fn rows_of(array: &Runs) -> Result<DictionaryArray<Int32Type>, ArrowError> {
-    let first = array.get_start_physical_index();
-    let texts = array.values().slice(first, array.values().len() - first);
-    let mut keys = Vec::with_capacity(array.len());
-    for ((rows, _), key) in runs_of(array).zip(0..) {
-        keys.resize(keys.len() + rows, key);
-    }
-    DictionaryArray::try_new(keys.into(), texts)
+/// Bytes of texts from which on an array by row is not made longer.
+const BY_ROW_BYTES: usize = 1 << 20;
+
+/// The same by row, in several arrays: a run may be of a text that takes more memory by row than there is.
+pub(super) fn rows_of(array: &Runs) -> impl Iterator<Item = StringArray> {
+    let mut texts = runs_of(array).flat_map(|(rows, text)| std::iter::repeat_n(text, rows)).peekable();
+    std::iter::from_fn(move || {
+        texts.peek()?;
+        let mut rows = StringBuilder::new();
+        while rows.values_slice().len() < BY_ROW_BYTES {
+            let Some(text) = texts.next() else { break };
+            rows.append_option(text);
+        }
+        Some(rows.finish())
+    })
 }
 
 /// The texts of a chunk in their order, each as a key.
@@ -315,7 +319,7 @@ impl Hybrid {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+    use arrow::array::{Array, ArrayRef, Int32Array, RecordBatch};
     use arrow::datatypes::{Field, Schema, SchemaRef};
     use bytes::Bytes;
     use parquet::arrow::ArrowWriter;
@@ -350,7 +354,9 @@ mod tests {
     }
 
     fn by_row(runs: &ArrayRef) -> ArrayRef {
-        arrow::compute::cast(&rows_of(runs.as_run()).unwrap(), &DataType::Utf8).unwrap()
+        let arrays: Vec<StringArray> = rows_of(runs.as_run()).collect();
+        let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array as &dyn Array).collect();
+        arrow::compute::concat(&arrays).unwrap()
     }
 
     fn shape(arrays: &[ArrayRef], hints: &[ColumnHint]) -> TableShape {
@@ -562,6 +568,20 @@ mod tests {
         let index = metadata.metadata().page_index_for_row_group(0);
         let bytes = index.offset_index(0).and_then(|pages| pages.unencoded_byte_array_data_bytes());
         assert_eq!(bytes.unwrap().iter().sum::<i64>(), 1_100 * (2 << 20) + 5);
+    }
+
+    /// Where they get no dictionary, pages end by their bytes, not by their rows alone.
+    #[test]
+    fn pages_of_long_texts_in_runs_are_bounded() {
+        let text = |n: usize| Some(format!("{n}").repeat(60 << 10));
+        let texts: Vec<_> = (10..40).map(|n| (40, text(n))).collect();
+        let file = file(&[runs(&texts)], &[]);
+        let metadata = metadata(&file);
+        let index = metadata.metadata().page_index_for_row_group(0);
+        let bytes = index.offset_index(0).and_then(|pages| pages.unencoded_byte_array_data_bytes()).unwrap();
+        // The first one has keys, until the dictionary is too large.
+        let largest = bytes.iter().skip(1).max().unwrap();
+        assert!(*largest < 4 << 20, "{} pages, the largest of {largest} bytes", bytes.len());
     }
 
     /// A file of runs is no larger.

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use crate::model::WorkOptions;
 
-/// Memory for each part in flight, where more than two per thread are: what it has at most while it is worked on.
+/// Memory for each part in flight, where more than two per thread are.
 const BYTES_PER_PART: u64 = 64 << 20;
 
 /// Parts on disk are open files, of which a process may not have many.

@@ -6,7 +6,7 @@
 //!    -> record of the run, so that coverage can be proven
 //! ```
 //! Data travels one way. tokio ends at the network's edge; the work is done by rayon on bytes in memory;
-//! between the two stands one channel bounded by bytes (`budget`). What fails alone (an entry of the
+//! between the two stand bounds by bytes, of what came and of its rows (`budget`). What fails alone (an entry of the
 //! listing, a part, a stream) is an event and the others go on; what stops the run is its error.
 
 mod batch;
