@@ -19,7 +19,7 @@ pub struct MemorySplit {
 }
 
 /// What a worker thread needs: the text and the rows of a part, pages in the making, and what the allocator loses by it.
-pub const BYTES_PER_THREAD: u64 = 48 << 20;
+const BYTES_PER_THREAD: u64 = 48 << 20;
 
 /// Threads that work with the least budget.
 const FIRST_THREADS: usize = 2;

@@ -109,6 +109,8 @@ struct Archive {
     work: WorkOptions,
     lake: LakeOptions,
     limits: DecodeLimits,
+    /// A part up to this size is received into memory.
+    max_memory_part_bytes: u64,
     strict: bool,
 }
 
@@ -219,7 +221,7 @@ fn build(layers: &mut Layers, environment: &Environment) -> Result<Config, Fault
     let wide = ServiceWide {
         retry: retry.clone(),
         max_requests: archive.work.max_requests,
-        max_memory_part_bytes: memory::split(archive.work.memory_bytes, archive.work.threads).part,
+        max_memory_part_bytes: archive.max_memory_part_bytes,
         spool: archive.work.spool.clone(),
         max_listing_bytes: layers.size("service.max_listing", 64 << 20, 1 << 10),
     };
@@ -307,7 +309,8 @@ fn read_archive(layers: &mut Layers) -> Archive {
             .unwrap_or(usize::MAX),
         max_depth: layers.whole("limits.max_depth", limit_default.max_depth as u64, 8..=1000) as usize,
     };
-    Archive { out, work, lake, limits, strict: layers.flag("archive.strict", false) }
+    let strict = layers.flag("archive.strict", false);
+    Archive { out, work, lake, limits, max_memory_part_bytes: split.part, strict }
 }
 
 /// The lake: a URL as it is, or a path; a relative one in the file starts from the file's folder.

@@ -51,17 +51,18 @@ memory = "1GiB"
 fn flags_beat_environment_beats_file_beats_default() {
     let site = Site::new(GOOD);
     let env = [("LP_ARCHIVE_MEMORY", "2GiB")];
-    let flags = Flags { memory: Some("3GiB".into()), ..Flags::default() };
+    let two = Flags { threads: Some("2".into()), ..Flags::default() };
+    let flags = Flags { memory: Some("3GiB".into()), ..two.clone() };
     let file = format!("{}, line 11", site.folder.path().join("c.toml").display());
     for (env, flags, bytes, origin) in [
-        (&[][..], Flags::default(), 1 << 30, file.as_str()),
-        (&env[..], Flags::default(), 2 << 30, "LP_ARCHIVE_MEMORY"),
+        (&[][..], two.clone(), 1 << 30, file.as_str()),
+        (&env[..], two, 2 << 30, "LP_ARCHIVE_MEMORY"),
         (&env[..], flags, 3 << 30, "--memory"),
     ] {
         let (effective, config) = Config::explain(&site.inputs(env, flags));
         let config = config.ok().unwrap();
         assert_eq!(config.work.memory_bytes, bytes);
-        assert!(config.lake.buffer_bytes as u64 > bytes / 4);
+        assert_eq!(config.lake.buffer_bytes as u64, (bytes - (64 << 20)) / 2);
         let shown = |key: &str| effective.iter().find(|e| e.key == key).unwrap().origin.to_string();
         assert_eq!(shown("archive.memory"), origin);
         assert_eq!(shown("archive.batch_bytes"), "default");

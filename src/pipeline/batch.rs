@@ -34,17 +34,6 @@ pub(super) const MAX_RACES: u32 = 20;
 /// Parts on disk up to this size are read at once.
 const LOADED_BYTES: u64 = 4 << 20;
 
-/// Bytes of rows that a byte as received becomes, about.
-const ROWS_PER_BYTE: u64 = 13;
-
-/// How many times as many may wait for their part to be whole: beyond, they were packed more densely than usual.
-const MOST_ROWS: usize = 3;
-
-/// Rows of a part in bytes, as expected; no more than `most`.
-fn expected_rows(payload: &Payload, most: usize) -> usize {
-    usize::try_from(payload.len().saturating_mul(ROWS_PER_BYTE)).unwrap_or(most).min(most)
-}
-
 /// A batch that lost its race too often.
 pub(super) fn too_many_races(batch: &Batch) -> Fault {
     Fault::new(FaultKind::Unavailable, Stage::Commit, "other runs keep committing first")
@@ -239,7 +228,7 @@ impl<'r, 'l> Try<'r, 'l> {
                     share.charge(if will_be_loaded { payload.len() } else { payload.resident_bytes() });
                     // Only now: the others that were asked for come meanwhile.
                     let mut rows = common.rows.enter().await;
-                    rows.charge(expected_rows(&payload, common.sizes.waiting) as u64);
+                    rows.charge(common.sizes.expected_rows(payload.len()) as u64);
                     let _at_hand = Counted::new(&common.at_hand);
                     Ok(Received { part: part.clone(), payload, _shares: [share, rows], _at_hand })
                 });
@@ -300,8 +289,7 @@ impl<'r, 'l> Try<'r, 'l> {
     fn read_and_keep(&self, part: &Part, payload: &Payload, shared: &ObjectSet) -> Result<(), Fault> {
         let options = self.run.options;
         let sizes = self.common.sizes;
-        let waiting = MOST_ROWS * expected_rows(payload, sizes.waiting);
-        let staging = Staging::new(&self.attempt, waiting.clamp(sizes.waiting / 16, sizes.waiting));
+        let staging = Staging::new(&self.attempt, sizes.waiting_rows(payload.len()));
         let tools = Tools {
             keys: self.run.keys,
             limits: &options.limits,

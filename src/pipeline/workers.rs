@@ -27,6 +27,10 @@ pub(super) const CHUNK_BYTES: usize = 1 << 20;
 pub(super) const READER_BYTES: usize = 8 << 20;
 /// Bytes of a table's rows of one day that are gathered from several parts.
 const GATHERED_BYTES: usize = 1 << 20;
+/// Bytes of rows that a byte as received becomes, about.
+const ROWS_PER_BYTE: u64 = 13;
+/// How many times as many rows as expected may wait.
+const MOST_ROWS: usize = 3;
 /// Bytes of buffers that are kept: eight chunks or more.
 const BUFFER_BYTES: usize = 24 << 20;
 /// Chunks per thread that may wait: enough for the time in which the thread that decodes is kept by a large column.
@@ -64,8 +68,8 @@ pub struct Sizes {
     pub rows: usize,
     /// Rows of a table and day that are gathered from several parts.
     pub gathered: usize,
-    /// Rows that wait for their part to be whole.
-    pub waiting: usize,
+    /// Rows that wait for their part to be whole, at most.
+    waiting: usize,
     /// How many chunks may wait for a thread.
     pub chunks_ahead: usize,
     /// Buffers for texts that wait for their next use.
@@ -73,8 +77,8 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Of a memory budget. Several parts are in hand at a time, with a few chunks and readers each; beyond the
-    /// sizes that a budget of 512 MiB gives, nothing is gained.
+    /// Of a memory budget. Several parts are in hand at a time, with a few chunks and readers each (a reader for each of
+    /// `threads`); beyond the sizes that a budget of 512 MiB gives, nothing is gained.
     pub fn of(memory_bytes: u64, threads: usize) -> Sizes {
         let share = |of: u64, part: u64, most| usize::try_from(of / part).unwrap_or(most).min(most);
         // With little memory what is not shared out leaves little for rows, but half of it in any case.
@@ -89,6 +93,17 @@ impl Sizes {
             waiting: share(memory_bytes, 6, usize::MAX),
             buffers: share(memory_bytes, 32, BUFFER_BYTES),
         }
+    }
+
+    /// Rows that are expected of a part of so many bytes as received; no more than may wait.
+    pub fn expected_rows(&self, received_bytes: u64) -> usize {
+        let rows = usize::try_from(received_bytes.saturating_mul(ROWS_PER_BYTE));
+        rows.unwrap_or(usize::MAX).min(self.waiting)
+    }
+
+    /// Rows of such a part that wait for it to be whole: what is beyond was packed more densely than usual.
+    pub fn waiting_rows(&self, received_bytes: u64) -> usize {
+        (MOST_ROWS * self.expected_rows(received_bytes)).clamp(self.waiting / 16, self.waiting)
     }
 }
 
