@@ -125,7 +125,7 @@ fn to_json(found: &[StreamStatus], asked: &Asked, expiring: u64) -> Value {
                 "archived": status.archived,
                 "salvaged": status.salvaged,
                 "quarantined": status.quarantined,
-                "failed": status.failed.len(),
+                "failed": status.unarchived(),
                 "failed_parts": status.failed.iter().map(part).collect::<Vec<_>>(),
                 "oldest_not_archived": status.failed.first().map(part),
                 "hours": status.coverage.hours,
@@ -171,12 +171,13 @@ fn stream_text(status: &StreamStatus, asked: &Asked) -> Vec<String> {
         (None, None) => "never listed".to_owned(),
     };
     let by_last_run = if asked.offline && status.listed.is_some() { " by the last run" } else { "" };
+    // Where nothing is listed, 0 would be taken for "all is archived".
+    let missing = status.unarchived().map_or("unknown how many are".to_owned(), |count| count.to_string());
     let mut first = format!(
-        "{}/{}: {listed}{by_last_run}, {} archived, {} not archived, {} in quarantine",
+        "{}/{}: {listed}{by_last_run}, {} archived, {missing} not archived, {} in quarantine",
         status.account,
         status.stream,
         status.archived,
-        status.failed.len(),
         counted(status.quarantined, "record"),
     );
     if status.salvaged > 0 {

@@ -49,6 +49,11 @@ pub struct Unarchived {
 }
 
 impl StreamStatus {
+    /// Parts that are listed and not archived. `None`: no listing tells.
+    pub fn unarchived(&self) -> Option<u64> {
+        self.listed.map(|_| self.failed.len() as u64)
+    }
+
     /// Parts, and hours without proof, that the service may delete before this moment. Hours matter only
     /// where no listing tells which parts they have.
     pub fn expiring(&self, before_ms: i64, now_ms: i64) -> u64 {

@@ -111,6 +111,11 @@ fn only_whole_listings_prove_hours() {
     let run = scene.run("status", &[]).exits(3);
     let survey = of(&run.summary(), "survey");
     assert_eq!((&survey["fault"], &survey["hours_covered"]), (&"forbidden".into(), &0.into()), "{survey}");
+    // What no listing tells is not "none".
+    assert_eq!((&survey["failed"], &survey["listed"]), (&Value::Null, &Value::Null), "{survey}");
+    let text =
+        super::program::run(super::program::command().args(["status", "-c"]).arg(&scene.config)).exits(3);
+    assert!(text.stdout.contains("0 archived, unknown how many are not archived, 0"), "{}", text.stdout);
     assert_eq!(survey["gaps"].as_array().map(Vec::len), Some(1), "{survey}");
 
     // The record of that run tells why; a listing of files on disk proves nothing.
