@@ -4,10 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
-use crate::model::WorkOptions;
+use crate::model::{UNSHARED_BYTES, WorkOptions};
 
 /// Memory for each part in flight, where more than two per thread are.
 const BYTES_PER_PART: u64 = 64 << 20;
+
+/// What rows have less for each thread beyond two.
+const ROWS_PER_FURTHER_THREAD: u64 = 16 << 20;
 
 /// Parts on disk are open files, of which a process may not have many.
 const MAX_PARTS: u64 = 128;
@@ -36,8 +39,11 @@ impl Budget {
     }
 
     /// Of the rows of a run's parts. Where it allows fewer parts than there are threads, these share the parts' chunks.
-    pub fn of_rows(work: &WorkOptions) -> Budget {
-        Budget::new(work.memory_bytes / 8, u64::MAX)
+    pub fn of_rows(memory_bytes: u64, threads: usize) -> Budget {
+        // A thread that waits for a column reads another part meanwhile, and holds the rows of both.
+        let further = threads.saturating_sub(2) as u64 * ROWS_PER_FURTHER_THREAD;
+        let rows = (memory_bytes.saturating_sub(UNSHARED_BYTES) / 4).saturating_sub(further);
+        Budget::new(rows.max(memory_bytes / 8), u64::MAX)
     }
 
     fn new(max_bytes: u64, max_parts: u64) -> Budget {
@@ -100,6 +106,17 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_millis(20), &mut waiting).await.is_err());
         drop(first);
         assert!(tokio::time::timeout(Duration::from_secs(5), waiting).await.is_ok());
+    }
+
+    #[test]
+    fn few_threads_leave_more_to_rows() {
+        const MIB: u64 = 1 << 20;
+        for (memory, threads, rows) in
+            [(512, 1, 112), (512, 2, 112), (512, 4, 80), (512, 8, 64), (128, 2, 16), (1024, 18, 128)]
+        {
+            let budget = Budget::of_rows(memory * MIB, threads);
+            assert_eq!(budget.max_bytes, rows * MIB, "{memory} MiB, {threads} threads");
+        }
     }
 
     #[tokio::test]

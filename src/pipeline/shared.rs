@@ -31,7 +31,7 @@ impl Shared {
         let sizes = Sizes::of(work.memory_bytes, work.threads);
         let buffers = Arc::new(Buffers::up_to(sizes.buffers));
         let (at_hand, chunks_waiting, gathering) = Default::default();
-        let (budget, rows) = (Budget::of_received(work), Budget::of_rows(work));
+        let (budget, rows) = (Budget::of_received(work), Budget::of_rows(work.memory_bytes, work.threads));
         Shared { budget, rows, sizes, buffers, at_hand, chunks_waiting, gathering }
     }
 }
