@@ -7,9 +7,13 @@
 //! A string of armored blocks and nothing else is an encrypted value: its plaintext replaces it whole,
 //! and a public key in the same string is dropped. A block beside other text is opened when a held key
 //! fits and otherwise left alone: a visitor may paste one into a chat. Plaintext that is JSON is looked
-//! through in its turn: a record may be encrypted whole, and values in it once more.
+//! through in its turn: a record may be encrypted whole, and values in it once more. Messages are opened on all threads
+//! of the current rayon pool: the caller must hold no lock.
+
+use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
+use rayon::prelude::*;
 
 use super::cursor::{Cursor, Kind};
 use crate::model::{Decrypt, DecryptError};
@@ -42,37 +46,61 @@ pub fn open_encrypted(text: &[u8], keys: &dyn Decrypt) -> Result<Option<Opened>,
 }
 
 fn open_strings(text: &[u8], keys: &dyn Decrypt, nested: usize) -> Result<Option<Opened>, DecryptError> {
+    let Some(found) = strings_with_messages(text) else { return Ok(None) };
+    // To open one takes longer than to read a hundred kilobytes of text.
+    let plains: Vec<_> = found.par_iter().map(|string| open_string(&string.value, keys, nested)).collect();
     let mut opened = Opened { text: Vec::with_capacity(text.len()), decrypted: Vec::new() };
     let mut at = 0;
-    while let Some(quote) = memchr(b'"', text.get(at..).unwrap_or_default()) {
-        let start = at + quote;
-        let mut cursor = Cursor::new(text.get(start..).unwrap_or_default(), 1);
-        let Ok(token) = cursor.string() else { return Ok(None) };
-        let end = start + cursor.at();
-        opened.text.extend_from_slice(text.get(at..start).unwrap_or_default());
-        let plain = match token.decode() {
-            Ok(value) if memmem::find(value.as_bytes(), BEGIN).is_some() => open_value(&value, keys)?,
-            _ => None,
-        };
-        match plain {
-            Some(plain) => {
-                let inner = if nested > 0 && may_be_encrypted(&plain) && is_json_container(&plain) {
-                    open_strings(&plain, keys, nested - 1)?
-                } else {
-                    None
-                };
-                opened.decrypted.push(opened.text.len());
-                write_string(inner.as_ref().map_or(&plain, |inner| &inner.text), &mut opened.text);
-            }
-            None => opened.text.extend_from_slice(text.get(start..end).unwrap_or_default()),
-        }
-        at = end;
+    for (string, plain) in found.iter().zip(plains) {
+        let Some(plain) = plain? else { continue };
+        opened.text.extend_from_slice(text.get(at..string.start).unwrap_or_default());
+        opened.decrypted.push(opened.text.len());
+        write_string(&plain, &mut opened.text);
+        at = string.end;
     }
     if opened.decrypted.is_empty() {
         return Ok(None);
     }
     opened.text.extend_from_slice(text.get(at..).unwrap_or_default());
     Ok(Some(opened))
+}
+
+/// A string of a JSON text, from quote to quote, and what it says.
+struct Quoted<'t> {
+    start: usize,
+    end: usize,
+    value: Cow<'t, str>,
+}
+
+/// The strings in which a message begins; `None` where the text is not JSON.
+fn strings_with_messages(text: &[u8]) -> Option<Vec<Quoted<'_>>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(quote) = memchr(b'"', text.get(at..).unwrap_or_default()) {
+        let start = at + quote;
+        let mut cursor = Cursor::new(text.get(start..).unwrap_or_default(), 1);
+        let token = cursor.string().ok()?;
+        at = start + cursor.at();
+        if let Ok(value) = token.decode()
+            && may_be_encrypted(value.as_bytes())
+        {
+            found.push(Quoted { start, end: at, value });
+        }
+    }
+    Some(found)
+}
+
+/// What a string is to say in place of its messages, those in a JSON plaintext too.
+fn open_string(value: &str, keys: &dyn Decrypt, nested: usize) -> Result<Option<Vec<u8>>, DecryptError> {
+    let Some(plain) = open_value(value, keys)? else { return Ok(None) };
+    if nested > 0
+        && may_be_encrypted(&plain)
+        && is_json_container(&plain)
+        && let Some(inner) = open_strings(&plain, keys, nested - 1)?
+    {
+        return Ok(Some(inner.text));
+    }
+    Ok(Some(plain))
 }
 
 /// Plaintext of a string value that holds a message, `None` when it is to stay as it is.
