@@ -12,6 +12,7 @@
 //!
 //! Errors inside this room are [`DecryptError`]s that travel in `io::Error`s; `decode` makes faults of them.
 
+mod ahead;
 mod armor;
 #[cfg(test)]
 pub(super) mod gnupg;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::{Decrypt, DecryptError, Fault, FaultKind, Stage};
 
+use ahead::Ahead;
 use armor::{Armor, BlockKind};
 pub use keys::Keyring;
 use message::Plaintext;
@@ -76,7 +78,7 @@ fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
 
 /// The joined plaintexts of a text of armored messages.
 pub(super) fn armored<'a>(text: Box<dyn Read + Send + 'a>, keys: &'a Keyring) -> Box<dyn Read + Send + 'a> {
-    Box::new(Armored::new(BufReader::with_capacity(BUFFER, text), keys))
+    Box::new(Ahead::new(text, keys))
 }
 
 /// The joined plaintexts of binary messages one after another.
