@@ -1,10 +1,10 @@
 //! A chunk of frames -> rows in a reader, and rejects.
 
-use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::decode::looks_encrypted;
 use crate::model::{Decrypt, DecryptError, Fault, FaultKind, Place, Stage};
-use crate::records::{Chunk, Frame, FrameKind, Reject, open_encrypted};
+use crate::records::{Chunk, Frame, FrameKind, RECORDS, Reject, open_encrypted, side_by_side};
 use crate::tables::Reader;
 
 /// What a chunk made beside rows.
@@ -15,8 +15,12 @@ pub struct Findings {
     pub wrong_type: u64,
 }
 
-/// Records whose messages are opened at once, on all threads. Their plaintexts lie in memory together.
+/// Records whose messages are opened side by side.
 const OPENED_AHEAD: usize = 64;
+
+/// Plaintext of these that may lie in memory, in bytes: no message is as large as this, but they may be packed densely.
+/// It is exceeded by what each thread is at, as if it read that one alone.
+const OPENED_BYTES: usize = 4 << 20;
 
 /// Reads every frame of a chunk.
 ///
@@ -33,11 +37,13 @@ pub fn parse_chunk(
     for (index, frame) in chunk.frames.iter().enumerate() {
         if encrypted && index % OPENED_AHEAD == 0 {
             let ahead = chunk.frames.get(index..).unwrap_or_default();
-            let ahead = ahead.get(..OPENED_AHEAD).unwrap_or(ahead);
-            let open = |frame| open(frame, chunk.text_of(frame), keys);
-            opened = ahead.par_iter().map(open).collect::<Vec<_>>().into_iter();
+            opened = open_ahead(chunk, ahead.get(..OPENED_AHEAD).unwrap_or(ahead), keys).into_iter();
         }
-        let opened = opened.next().unwrap_or(Ok(None));
+        let opened = match opened.next() {
+            Some(Some(opened)) => opened,
+            Some(None) => open(frame, chunk.text_of(frame), keys),
+            None => Ok(None),
+        };
         let record = chunk.first_record + index as u64;
         let text = chunk.text_of(frame);
         let byte = chunk.offset + frame.start as u64;
@@ -80,8 +86,25 @@ pub fn parse_chunk(
 
 type Plain = (Vec<u8>, Vec<usize>);
 
+/// Opens what is encrypted in these frames. `None` for those at which enough plaintext lay in memory.
+fn open_ahead(chunk: &Chunk, frames: &[Frame], keys: &dyn Decrypt) -> Vec<Option<Opening>> {
+    let held = AtomicUsize::new(0);
+    side_by_side(RECORDS, frames, |frame| {
+        if held.load(Ordering::Relaxed) > OPENED_BYTES {
+            return None;
+        }
+        let opened = open(frame, chunk.text_of(frame), keys);
+        if let Ok(Some((plain, _))) = &opened {
+            held.fetch_add(plain.len(), Ordering::Relaxed);
+        }
+        Some(opened)
+    })
+}
+
+type Opening = Result<Option<Plain>, DecryptError>;
+
 /// Opens what is encrypted in a frame: the frame itself, or strings inside it.
-fn open(frame: &Frame, text: &[u8], keys: &dyn Decrypt) -> Result<Option<Plain>, DecryptError> {
+fn open(frame: &Frame, text: &[u8], keys: &dyn Decrypt) -> Opening {
     match frame.kind {
         FrameKind::Armored => {
             let plain = keys.decrypt(text)?;
@@ -144,30 +167,54 @@ mod tests {
         }
     }
 
+    /// A message that holds a mebibyte.
+    struct Dense;
+
+    impl Decrypt for Dense {
+        fn decrypt(&self, _: &[u8]) -> Result<Vec<u8>, DecryptError> {
+            Ok(vec![b' '; 1 << 20])
+        }
+    }
+
+    fn chunk_of(text: &str) -> Chunk {
+        Framer::new(text.as_bytes(), DecodeLimits::default(), 1 << 20).next_chunk().unwrap().unwrap()
+    }
+
+    fn rejects(chunk: &Chunk, keys: &dyn Decrypt) -> usize {
+        let origin = Origin {
+            account: "1".into(),
+            stream: Stream::Survey,
+            file: "f".into(),
+            scope: Scope { start_ms: 0, end_ms: 1 },
+        };
+        let (mut reader, mut findings) = (Reader::new(origin, 64), Findings::default());
+        parse_chunk(chunk, keys, &mut reader, &mut findings).unwrap();
+        findings.rejects.len()
+    }
+
+    const MESSAGE: &str = "-----BEGIN PGP MESSAGE-----\\nx\\n-----END PGP MESSAGE-----";
+
+    #[test]
+    fn few_dense_messages_are_opened_ahead() {
+        let chunk = chunk_of(&format!("{{\"a\":\"{MESSAGE}\"}}\n").repeat(OPENED_AHEAD + 9));
+        let opened = open_ahead(&chunk, &chunk.frames[..OPENED_AHEAD], &Dense);
+        assert_eq!(opened.iter().flatten().count(), OPENED_BYTES >> 20);
+        assert_eq!(rejects(&chunk, &Dense), OPENED_AHEAD + 9, "none is left out");
+    }
+
     #[test]
     fn messages_of_a_chunk_are_opened_side_by_side() {
-        let message = "-----BEGIN PGP MESSAGE-----\\nx\\n-----END PGP MESSAGE-----";
-        let bare = message.replace("\\n", "\n");
+        let bare = MESSAGE.replace("\\n", "\n");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         for (text, records) in [
-            (format!("{{\"a\":\"{message}\",\"b\":\"{message}\"}}"), 1),
-            (format!("{{\"a\":\"{message}\"}}\n{{\"a\":\"{message}\"}}\n"), 2),
+            (format!("{{\"a\":\"{MESSAGE}\",\"b\":\"{MESSAGE}\"}}"), 1),
+            (format!("{{\"a\":\"{MESSAGE}\"}}\n{{\"a\":\"{MESSAGE}\"}}\n"), 2),
             (format!("{bare}\n{bare}\n"), 2),
         ] {
-            let mut framer = Framer::new(text.as_bytes(), DecodeLimits::default(), 1 << 20);
-            let chunk = framer.next_chunk().unwrap().unwrap();
-            let origin = Origin {
-                account: "1".into(),
-                stream: Stream::Survey,
-                file: "f".into(),
-                scope: Scope { start_ms: 0, end_ms: 1 },
-            };
-            let (keys, mut findings) = (Pairs::default(), Findings::default());
-            let mut reader = Reader::new(origin, 64);
-            pool.install(|| parse_chunk(&chunk, &keys, &mut reader, &mut findings)).unwrap();
-            assert_eq!(keys.most.load(Ordering::SeqCst), 2, "{text}");
+            let (chunk, keys) = (chunk_of(&text), Pairs::default());
             // They are no records of a survey, but each is accounted for.
-            assert_eq!(findings.rejects.len(), records, "{text}");
+            assert_eq!(pool.install(|| rejects(&chunk, &keys)), records, "{text}");
+            assert_eq!(keys.most.load(Ordering::SeqCst), 2, "{text}");
         }
     }
 }

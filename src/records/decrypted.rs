@@ -7,15 +7,15 @@
 //! A string of armored blocks and nothing else is an encrypted value: its plaintext replaces it whole,
 //! and a public key in the same string is dropped. A block beside other text is opened when a held key
 //! fits and otherwise left alone: a visitor may paste one into a chat. Plaintext that is JSON is looked
-//! through in its turn: a record may be encrypted whole, and values in it once more. Messages are opened on all threads
-//! of the current rayon pool: the caller must hold no lock.
+//! through in its turn: a record may be encrypted whole, and values in it once more. Messages are opened side by side: the
+//! caller must hold no lock.
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
-use rayon::prelude::*;
 
 use super::cursor::{Cursor, Kind};
+use super::side_by_side::{STRINGS, side_by_side};
 use crate::model::{Decrypt, DecryptError};
 
 const BEGIN: &[u8] = b"-----BEGIN PGP MESSAGE";
@@ -46,9 +46,9 @@ pub fn open_encrypted(text: &[u8], keys: &dyn Decrypt) -> Result<Option<Opened>,
 }
 
 fn open_strings(text: &[u8], keys: &dyn Decrypt, nested: usize) -> Result<Option<Opened>, DecryptError> {
-    let Some(found) = strings_with_messages(text) else { return Ok(None) };
+    let (found, whole) = strings_with_messages(text);
     // To open one takes longer than to read a hundred kilobytes of text.
-    let plains: Vec<_> = found.par_iter().map(|string| open_string(&string.value, keys, nested)).collect();
+    let plains = side_by_side(STRINGS, &found, |string| open_string(&string.value, keys, nested));
     let mut opened = Opened { text: Vec::with_capacity(text.len()), decrypted: Vec::new() };
     let mut at = 0;
     for (string, plain) in found.iter().zip(plains) {
@@ -58,7 +58,8 @@ fn open_strings(text: &[u8], keys: &dyn Decrypt, nested: usize) -> Result<Option
         write_string(&plain, &mut opened.text);
         at = string.end;
     }
-    if opened.decrypted.is_empty() {
+    // What cannot be opened is told first: the user can mend that.
+    if opened.decrypted.is_empty() || !whole {
         return Ok(None);
     }
     opened.text.extend_from_slice(text.get(at..).unwrap_or_default());
@@ -72,14 +73,14 @@ struct Quoted<'t> {
     value: Cow<'t, str>,
 }
 
-/// The strings in which a message begins; `None` where the text is not JSON.
-fn strings_with_messages(text: &[u8]) -> Option<Vec<Quoted<'_>>> {
+/// The strings in which a message begins, up to where the text is no JSON, and whether that is its end.
+fn strings_with_messages(text: &[u8]) -> (Vec<Quoted<'_>>, bool) {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(quote) = memchr(b'"', text.get(at..).unwrap_or_default()) {
         let start = at + quote;
         let mut cursor = Cursor::new(text.get(start..).unwrap_or_default(), 1);
-        let token = cursor.string().ok()?;
+        let Ok(token) = cursor.string() else { return (found, false) };
         at = start + cursor.at();
         if let Ok(value) = token.decode()
             && may_be_encrypted(value.as_bytes())
@@ -87,7 +88,7 @@ fn strings_with_messages(text: &[u8]) -> Option<Vec<Quoted<'_>>> {
             found.push(Quoted { start, end: at, value });
         }
     }
-    Some(found)
+    (found, true)
 }
 
 /// What a string is to say in place of its messages, those in a JSON plaintext too.
@@ -243,6 +244,13 @@ mod tests {
         let text = serde_json::json!({"a": message(&inner.to_string())}).to_string();
         let opened = open_encrypted(text.as_bytes(), &Nested).unwrap().unwrap();
         assert_eq!(String::from_utf8(opened.text).unwrap(), "{\"a\":\"{\\\"b\\\":\\\"5\\\"}\"}");
+    }
+
+    #[test]
+    fn a_missing_key_is_told_before_what_is_no_json_behind_it() {
+        let text = format!("{{\"a\":\"{}\",\"b\":\"x\\qy\"}}", armored("foreign"));
+        assert!(matches!(open(&text), Err(DecryptError::KeyMissing { .. })));
+        assert_eq!(open(&text.replace("foreign", "ours")), Ok(None));
     }
 
     #[test]

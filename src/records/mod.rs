@@ -23,6 +23,7 @@ mod opening;
 mod path;
 mod plain;
 mod reject;
+mod side_by_side;
 mod type_names;
 
 pub use avro_json::{Beside, Doc, Entered, Inside, Scalar};
@@ -38,4 +39,5 @@ pub use opening::{Closing, Content, Met, Opening};
 pub use path::{Path, Step};
 pub use plain::Utf8;
 pub use reject::Reject;
+pub use side_by_side::{RECORDS, side_by_side};
 pub use type_names::short_name;

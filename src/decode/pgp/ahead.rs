@@ -18,7 +18,7 @@ const BEGIN: &[u8] = b"-----BEGIN PGP MESSAGE";
 /// Armored text that is looked through at a time. A message that is longer is streamed, and what follows it, too.
 const AHEAD_BYTES: usize = 256 << 10;
 /// Messages that are opened at a time; with what each may hold, this bounds the memory.
-const AHEAD_MESSAGES: usize = 64;
+const AHEAD_MESSAGES: usize = 32;
 /// Plaintext of one of them, in bytes. One that holds more is streamed.
 const PLAIN_BYTES: u64 = 256 << 10;
 
@@ -54,18 +54,20 @@ impl<'k, R: Read + Send + 'k> Ahead<'k, R> {
     /// The next messages of the buffer that are whole: they end where another one begins.
     fn open_ahead(&mut self) {
         self.fill();
-        let mut begins = memmem::find_iter(&self.buffer, BEGIN).filter(|at| self.begins_line(*at));
-        let first = begins.next();
+        // The first one may stand behind a key.
+        let begins = memmem::find_iter(&self.buffer, BEGIN).skip(1).filter(|at| self.follows_a_block(*at));
         let ends: Vec<usize> = begins.take(AHEAD_MESSAGES).collect();
-        let Some(end) = ends.last().copied().filter(|_| first.is_some()) else {
-            return self.stream_rest();
-        };
+        let Some(end) = ends.last().copied() else { return self.stream_rest() };
         let starts = std::iter::once(0).chain(ends.iter().copied());
         let armors: Vec<&[u8]> =
             starts.zip(&ends).filter_map(|(start, end)| self.buffer.get(start..*end)).collect();
         let keys = self.keys;
-        let pieces = armors.into_par_iter().map(|armor| open(armor, keys));
-        self.next.extend(pieces.collect::<Vec<_>>());
+        let pieces: Vec<Piece> = if rayon::current_thread_index().is_some() {
+            armors.into_par_iter().map(|armor| open(armor, keys)).collect()
+        } else {
+            armors.into_iter().map(|armor| open(armor, keys)).collect()
+        };
+        self.next.extend(pieces);
         self.buffer.drain(..end);
     }
 
@@ -85,8 +87,12 @@ impl<'k, R: Read + Send + 'k> Ahead<'k, R> {
         }
     }
 
-    fn begins_line(&self, at: usize) -> bool {
-        at.checked_sub(1).is_none_or(|before| self.buffer.get(before) == Some(&b'\n'))
+    /// Whether nothing but a block stands before: what is odd there is for whoever streams it.
+    fn follows_a_block(&self, at: usize) -> bool {
+        let before = self.buffer.get(..at).unwrap_or_default().trim_ascii_end();
+        let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let line = before.get(line..).unwrap_or_default();
+        line.starts_with(b"-----END PGP ") && line.ends_with(b"-----")
     }
 }
 
@@ -184,6 +190,20 @@ mod tests {
             ("damage at the end", format!("{one}{two}{damaged}")),
             ("no key for one", format!("{many}{foreign}{many}")),
             ("a secret key", format!("{one}{secret}{two}")),
+            (
+                "an END line cut",
+                format!(
+                    "{one}{}{two}{one}",
+                    one.replace("MESSAGE-----\n", "MESSAGE\n").replacen(
+                        "BEGIN PGP MESSAGE",
+                        "BEGIN PGP MESSAGE-----",
+                        1
+                    )
+                ),
+            ),
+            ("no END line", format!("{one}{}{two}", one.split("-----END").next().unwrap())),
+            ("a BEGIN line alone", format!("{one}-----BEGIN PGP MESSAGE-----\n{two}{one}")),
+            ("a BEGIN line among the headers", format!("{one}-----BEGIN PGP MESSAGE-----\nA: b\n{two}{one}")),
             ("text between", format!("{one}{two}{{\"c\":3}}\n{one}{two}")),
             ("text at the end", format!("{one}{two}and so on")),
             ("keys alone", format!("{public}{public}")),
